@@ -1,0 +1,32 @@
+//! Tidewaiter stands where Docker's API socket stood: it reads every call, knows who made it, judges what the call would
+//! let a container do to the host, refuses or records by policy, and keeps a chained journal of all of it.
+//!
+//! A call goes through the rooms in this order:
+//!
+//! ```text
+//!  client ─▶ listen ─▶ peer ─▶ request ─▶ policy ─▶ engine ─▶ Docker Engine
+//!            door      who     what ★     may ★     do
+//!                        └──────── audit: one record per call, always
+//! ```
+//!
+//! `proxy` joins them; `proxy/pipeline.rs` can be read aloud. Rooms marked ★ are pure: no tokio, no hyper I/O, no files, no
+//! network, no environment, no clock. `tests/layering.rs` holds the arrows and the stars.
+
+pub mod app;
+pub mod cli;
+pub mod config;
+pub mod diagnostic;
+
+// The way of a call, in order.
+pub mod listen;
+pub mod peer;
+pub mod request;
+pub mod policy;
+pub mod engine;
+pub mod proxy;
+pub mod audit;
+pub mod sink;
+
+// What knows nothing of Docker.
+pub mod runtime;
+pub mod sys;

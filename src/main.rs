@@ -1,0 +1,3 @@
+//! Arguments, configuration, `app::run`, exit code.
+
+fn main() {}

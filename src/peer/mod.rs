@@ -1,0 +1,58 @@
+//! Who is on the other end of a connection: what the kernel says, and what could be learned from it.
+//!
+//! A fact that could not be had is `None`; it is never guessed and never 0.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// The other end of one client connection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Peer {
+    /// A process on this host, by the kernel's peer credentials.
+    Unix(Box<UnixPeer>),
+    /// Someone on a plain TCP door (loopback only): no identity beyond the address.
+    Tcp(SocketAddr),
+}
+
+/// A process at the other end of a Unix socket.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct UnixPeer {
+    /// User id at `connect(2)`, from `SO_PEERCRED`; `None` if the kernel maps it to nobody in our user namespace.
+    pub uid: Option<u32>,
+    /// Group id at `connect(2)`.
+    pub gid: Option<u32>,
+    /// Process id at `connect(2)`; `None` if it lives in a PID namespace we cannot see.
+    pub pid: Option<u32>,
+    /// Login name of `uid`.
+    pub user: Option<String>,
+    /// Home directory of `uid`.
+    pub home: Option<PathBuf>,
+    /// The process's groups (`SO_PEERGROUPS` and the primary one), each with its name where it has one.
+    pub groups: Vec<Group>,
+    /// Path of the executable.
+    pub exe: Option<PathBuf>,
+    /// Command line; may hold secrets and is redacted in the audit.
+    pub cmdline: Option<Vec<String>>,
+    /// Login uid (`/proc/PID/loginuid`): who logged in before `sudo` or `su`.
+    pub login_uid: Option<u32>,
+    /// The container the caller itself runs in.
+    pub container: Option<CallerContainer>,
+}
+
+/// A group of a process.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// Numeric id.
+    pub gid: u32,
+    /// Name, where the host knows one.
+    pub name: Option<String>,
+}
+
+/// The container in which a caller runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerContainer {
+    /// Full 64-hex id, from the caller's cgroup.
+    pub id: String,
+    /// Image reference as the engine names it; `None` until the engine was asked, or if it does not know the container.
+    pub image: Option<String>,
+}

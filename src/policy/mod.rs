@@ -1,0 +1,23 @@
+//! May they: a policy file becomes a [`Policy`]; [`judge`] turns a peer and a call into a [`Verdict`].
+//!
+//! Pure: the time and every fact come in as arguments.
+
+mod check;
+mod judge;
+mod load;
+mod verdict;
+
+pub use check::Check;
+pub use judge::{Facts, judge};
+pub use load::Policy;
+pub use verdict::{Action, Finding, Permit, Reaction, Verdict};
+
+/// Whether a policy refuses or only records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Refuse what is denied.
+    Enforce,
+    /// Forward everything untouched; record what would have been refused.
+    Monitor,
+}

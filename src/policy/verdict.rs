@@ -1,0 +1,89 @@
+//! A decision is a value: what to do, for whom, and every finding behind it.
+
+use super::{Check, Mode};
+
+/// What happens to a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing stands against it.
+    Allow,
+    /// Refused.
+    Deny,
+    /// Would have been refused in enforce mode; forwarded in monitor mode.
+    Observe,
+}
+
+/// What a check that fires leads to, in order of severity.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Reaction {
+    /// Recorded only.
+    Allow,
+    /// Recorded and shown.
+    Warn,
+    /// Refused.
+    Deny,
+}
+
+/// One thing that a check found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The check.
+    pub check: Check,
+    /// The field that made it fire: `HostConfig.Binds[0]`.
+    pub field: String,
+    /// The value or the words for it; never a secret.
+    pub detail: String,
+    /// What it leads to for this principal.
+    pub reaction: Reaction,
+    /// Reason of the exception that lowered a `deny`, if one applied.
+    pub exception: Option<String>,
+}
+
+/// The decision on one call.
+#[must_use = "a verdict that nobody acts on is a way around the gate"]
+#[derive(Debug, Clone)]
+pub struct Verdict {
+    /// What to do.
+    pub action: Action,
+    /// The mode it was decided in.
+    pub mode: Mode,
+    /// The principal that claimed the caller, `fallback` if none did.
+    pub principal: String,
+    /// Whether that principal is a known admin.
+    pub admin: bool,
+    /// The profile that was applied.
+    pub profile: String,
+    /// Everything found, worst reaction first, then in order of the request.
+    pub findings: Vec<Finding>,
+    /// SHA-256 of the policy's text, hex; of the built-in's name where there is no file.
+    pub policy_sha256: std::sync::Arc<str>,
+    /// Generation of the policy: 1 at start, one more at each reload.
+    pub policy_generation: u64,
+}
+
+/// Leave to forward one call. Only [`Verdict::permit`] makes one, and the engine forwards nothing without it.
+#[derive(Debug)]
+pub struct Permit {
+    rewrite: bool,
+}
+
+impl Verdict {
+    /// Leave to forward, unless the call is denied.
+    pub fn permit(&self) -> Option<Permit> {
+        match self.action {
+            Action::Deny => None,
+            Action::Allow | Action::Observe => Some(Permit {
+                rewrite: self.mode == Mode::Enforce,
+            }),
+        }
+    }
+}
+
+impl Permit {
+    /// Whether the engine must get the request written anew from its judged values (enforce), or the client's own bytes
+    /// (monitor).
+    pub const fn rewrite(&self) -> bool {
+        self.rewrite
+    }
+}

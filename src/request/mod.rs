@@ -1,0 +1,20 @@
+//! What is asked: a raw target and a body become a [`Call`] or a list of reasons why they cannot be read in exactly one way.
+//!
+//! Pure: bytes in, values out. The reading is the engine's own (Go's `net/http`, `gorilla/mux`, `encoding/json`), because a
+//! gate that reads a request differently from the engine is a way around the gate.
+
+mod asked;
+mod body;
+mod call;
+pub mod decode;
+mod operation;
+mod query;
+
+pub use asked::{ApiVersion, Asked, BodyPlan, Head, Irregular, Irregularity, read};
+pub use body::{
+    Body, Build, ContainerCreate, ContainerUpdate, Device, Endpoint, ExecCreate, ExecStart, HostConfig, LogConfig,
+    Mount, NetworkConnect, NetworkCreate, PortBinding, RestartPolicy, Text, VolumeCreate,
+};
+pub use call::Call;
+pub use operation::{Class, Operation};
+pub use query::Query;

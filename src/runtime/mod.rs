@@ -1,0 +1,5 @@
+//! What any daemon needs: streams, draining. Knows nothing of Docker.
+
+mod stream;
+
+pub use stream::Stream;

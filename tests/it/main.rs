@@ -1,0 +1,1 @@
+//! Tests of behaviour, against a real Docker Engine. `make test` starts one and runs them.
