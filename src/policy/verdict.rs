@@ -69,6 +69,16 @@ pub struct Permit {
 }
 
 impl Verdict {
+    /// The words of a refusal.
+    pub fn summary(&self) -> String {
+        String::new()
+    }
+
+    /// The status of a refusal.
+    pub fn status(&self) -> http::StatusCode {
+        http::StatusCode::FORBIDDEN
+    }
+
     /// Leave to forward, unless the call is denied.
     pub fn permit(&self) -> Option<Permit> {
         match self.action {

@@ -80,6 +80,13 @@ impl Operation {
     }
 }
 
+impl Operation {
+    /// Whether the engine may switch protocols with 101.
+    pub const fn upgrades(self) -> bool {
+        false
+    }
+}
+
 impl Class {
     /// The name a policy uses: `images.pull`.
     pub const fn name(self) -> &'static str {

@@ -1,0 +1,94 @@
+//! The gate's own questions to the engine, over hyperlocal and a pool of its own; no client's bytes ever go this way.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt, Empty, Limited};
+use hyper_util::client::legacy::Client;
+use hyper_util::rt::TokioExecutor;
+use hyperlocal::{UnixConnector, Uri};
+use serde::Deserialize;
+use tokio::time::timeout;
+
+use super::Address;
+
+/// How long the engine may take to answer a look-up.
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// Largest answer that is read: an inspect document with a thousand labels and variables is some 200 KiB.
+const MAX_ANSWER: usize = 4 * 1024 * 1024;
+
+/// A look-up failed.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// The engine could not be asked.
+    #[error("cannot ask the Docker Engine: {0}")]
+    Unreachable(#[from] hyper_util::client::legacy::Error),
+    /// It took too long.
+    #[error("the Docker Engine did not answer within {}s", DEADLINE.as_secs())]
+    Late,
+    /// It answered something else.
+    #[error("the Docker Engine answered a look-up with {0}")]
+    Status(StatusCode),
+    /// The answer broke off, is too large, or is not what an engine says.
+    #[error("the Docker Engine's answer cannot be read: {0}")]
+    Answer(String),
+}
+
+/// Asks the engine about what it holds.
+#[derive(Debug, Clone)]
+pub struct Inspect {
+    address: Address,
+    client: Client<UnixConnector, Empty<Bytes>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Container {
+    #[serde(rename = "Config")]
+    config: ContainerConfig,
+}
+
+#[derive(Debug, Deserialize)]
+struct ContainerConfig {
+    #[serde(rename = "Image")]
+    image: String,
+}
+
+impl Inspect {
+    /// A client for one engine.
+    pub fn new(address: Address) -> Self {
+        let client = Client::builder(TokioExecutor::new())
+            .retry_canceled_requests(true)
+            .build(UnixConnector);
+        Self { address, client }
+    }
+
+    /// The image reference a container was created from, as its creator wrote it.
+    ///
+    /// # Errors
+    /// If the engine cannot be asked or does not know the container.
+    pub async fn container_image(&self, id: &str) -> Result<String, InspectError> {
+        let path = format!("/containers/{id}/json");
+        let body = timeout(DEADLINE, self.get(&path))
+            .await
+            .map_err(|_late| InspectError::Late)??;
+        let container: Container =
+            serde_json::from_slice(&body).map_err(|error| InspectError::Answer(error.to_string()))?;
+        Ok(container.config.image)
+    }
+
+    async fn get(&self, path: &str) -> Result<Bytes, InspectError> {
+        let Address::Unix(socket) = &self.address;
+        let mut request = Request::new(Empty::new());
+        *request.uri_mut() = Uri::new(socket, path).into();
+        let answer = self.client.request(request).await?;
+        if answer.status() != StatusCode::OK {
+            return Err(InspectError::Status(answer.status()));
+        }
+        let whole = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
+        whole
+            .map(http_body_util::Collected::to_bytes)
+            .map_err(|error| InspectError::Answer(error.to_string()))
+    }
+}

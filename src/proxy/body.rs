@@ -1,0 +1,306 @@
+//! Bodies on their way through: the client's to the engine, the engine's to the client.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use http_body::{Body, Frame, SizeHint};
+use hyper::body::Incoming;
+
+use super::closing::Closing;
+use super::wire::Wire;
+use crate::audit::Ended;
+
+/// Most of an answer that is kept to learn the id of what was made: `{"Id":"<64 hex>","Warnings":[…]}`.
+const MAX_MADE_ANSWER: usize = 16 * 1024;
+
+/// A request's body as it goes to the engine.
+#[derive(Debug)]
+pub(super) struct ForwardBody {
+    /// Bytes that were read for judging, or written anew.
+    first: Option<Bytes>,
+    /// What streams through behind them.
+    rest: Option<Incoming>,
+    /// With `Expect: 100-continue`: whether the engine has asked for the body.
+    wanted: Option<Arc<AtomicBool>>,
+    wire: Arc<Wire>,
+    passed: Arc<AtomicU64>,
+}
+
+impl ForwardBody {
+    pub(super) fn whole(wire: &Arc<Wire>, bytes: Bytes) -> Self {
+        Self::new(wire, Some(bytes), None)
+    }
+
+    pub(super) fn streamed(wire: &Arc<Wire>, first: Bytes, rest: Incoming) -> Self {
+        Self::new(wire, Some(first), Some(rest))
+    }
+
+    fn new(wire: &Arc<Wire>, first: Option<Bytes>, rest: Option<Incoming>) -> Self {
+        let first = first.filter(|bytes| !bytes.is_empty());
+        let body = Self {
+            first,
+            rest,
+            wanted: None,
+            wire: Arc::clone(wire),
+            passed: Arc::default(),
+        };
+        if body.is_end_stream() {
+            wire.half.request_over();
+        }
+        body
+    }
+
+    /// Holds the body back until the engine asks for it. hyper's server answers `100 Continue` when its body is first
+    /// polled, which must not happen before the engine has decided.
+    pub(super) fn wait_for_continue(&mut self) -> Arc<AtomicBool> {
+        Arc::clone(self.wanted.insert(Arc::default()))
+    }
+
+    /// Counts the bytes that have passed.
+    pub(super) fn counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.passed)
+    }
+}
+
+impl Body for ForwardBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let this = &mut *self;
+        if this
+            .wanted
+            .as_ref()
+            .is_some_and(|wanted| !wanted.load(Ordering::Acquire))
+        {
+            // Whoever sets it wakes the task that drives both connections, this one.
+            return Poll::Pending;
+        }
+        if let Some(first) = this.first.take() {
+            this.passed.fetch_add(first.len() as u64, Ordering::Relaxed);
+            if this.is_end_stream() {
+                this.wire.half.request_over();
+            }
+            return Poll::Ready(Some(Ok(Frame::data(first))));
+        }
+        let polled = this
+            .rest
+            .as_mut()
+            .map_or(Poll::Ready(None), |rest| Pin::new(rest).poll_frame(cx));
+        match &polled {
+            Poll::Ready(Some(Ok(frame))) => {
+                let passed = frame.data_ref().map_or(0, Bytes::len);
+                this.passed.fetch_add(passed as u64, Ordering::Relaxed);
+                if this.is_end_stream() {
+                    this.wire.half.request_over();
+                }
+            }
+            Poll::Ready(None | Some(Err(_))) => this.wire.half.request_over(),
+            // The end of the client's stream is hidden from hyper, which waits for the rest for ever. The engine gets the
+            // same broken body and answers it in its own way.
+            Poll::Pending if this.wire.half.is_client_fin() => this.wire.half.request_over(),
+            Poll::Pending => {}
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.first.is_none() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        let first = self.first.as_ref().map_or(0, Bytes::len) as u64;
+        let rest = self
+            .rest
+            .as_ref()
+            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
+        let mut hint = SizeHint::new();
+        hint.set_lower(first + rest.lower());
+        if let Some(upper) = rest.upper() {
+            hint.set_upper(first + upper);
+        }
+        hint
+    }
+}
+
+/// Reads a client's body whole, up to a limit.
+///
+/// What was read stays in `into` however it ends, so that monitor mode can forward it all the same.
+pub(super) async fn read_whole(body: &mut Incoming, into: &mut Vec<u8>, limit: usize, wire: &Wire) -> ReadEnd {
+    std::future::poll_fn(|cx| {
+        loop {
+            match Pin::new(&mut *body).poll_frame(cx) {
+                Poll::Ready(Some(Ok(frame))) => {
+                    if let Some(data) = frame.data_ref() {
+                        into.extend_from_slice(data);
+                    }
+                    if into.len() > limit {
+                        return Poll::Ready(ReadEnd::TooLarge);
+                    }
+                }
+                Poll::Ready(Some(Err(_))) => return Poll::Ready(ReadEnd::Broken),
+                Poll::Ready(None) => return Poll::Ready(ReadEnd::Whole),
+                Poll::Pending if wire.half.is_client_fin() => return Poll::Ready(ReadEnd::Broken),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    })
+    .await
+}
+
+/// How the reading of a judged body ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ReadEnd {
+    Whole,
+    TooLarge,
+    /// The client went away, or its framing is broken.
+    Broken,
+}
+
+/// An answer's body as it goes to the client; owns the call's record until it is over.
+#[derive(Debug)]
+pub(super) struct AnswerBody {
+    source: Source,
+    wire: Arc<Wire>,
+    record: Option<Closing>,
+    bytes_in: Arc<AtomicU64>,
+    bytes_out: u64,
+    /// The beginning of a `201`'s body.
+    made: Option<Vec<u8>>,
+    ended: Option<Ended>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Engine(Incoming),
+    Gate(Option<Bytes>),
+}
+
+impl AnswerBody {
+    /// The engine's answer.
+    pub(super) fn from_engine(
+        answer: Response<Incoming>,
+        wire: &Arc<Wire>,
+        record: Closing,
+        bytes_in: Arc<AtomicU64>,
+    ) -> Response<Self> {
+        let made = (answer.status() == StatusCode::CREATED).then(Vec::new);
+        let record = Some(record.status(answer.status().as_u16()));
+        let wire = Arc::clone(wire);
+        answer.map(|body| Self {
+            source: Source::Engine(body),
+            wire,
+            record,
+            bytes_in,
+            bytes_out: 0,
+            made,
+            ended: None,
+        })
+    }
+
+    /// The gate's own answer, which ends the call as `ended`.
+    pub(super) fn from_gate(body: Bytes, wire: &Arc<Wire>, record: Option<Closing>, ended: Ended) -> Self {
+        Self {
+            source: Source::Gate(Some(body)),
+            wire: Arc::clone(wire),
+            record,
+            bytes_in: Arc::default(),
+            bytes_out: 0,
+            made: None,
+            ended: Some(ended),
+        }
+    }
+
+    fn count(&mut self, frame: &Frame<Bytes>) {
+        let Some(data) = frame.data_ref() else { return };
+        self.bytes_out += data.len() as u64;
+        if let Some(made) = &mut self.made
+            && made.len() + data.len() <= MAX_MADE_ANSWER
+        {
+            made.extend_from_slice(data);
+        }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let this = &mut *self;
+        match &mut this.source {
+            Source::Gate(body) => {
+                let frame = body.take().map(Frame::data);
+                if let Some(frame) = &frame {
+                    this.count(frame);
+                }
+                Poll::Ready(frame.map(Ok))
+            }
+            Source::Engine(body) => {
+                let polled = Pin::new(body).poll_frame(cx);
+                match &polled {
+                    Poll::Ready(Some(Ok(frame))) => this.count(frame),
+                    Poll::Ready(None) => this.ended = Some(Ended::Complete),
+                    Poll::Ready(Some(Err(_))) => this.ended = Some(Ended::EngineGone),
+                    Poll::Pending => {}
+                }
+                polled.map_err(io::Error::other)
+            }
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        match &self.source {
+            Source::Engine(body) => body.is_end_stream(),
+            Source::Gate(body) => body.is_none(),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.source {
+            Source::Engine(body) => body.size_hint(),
+            Source::Gate(body) => SizeHint::with_exact(body.as_ref().map_or(0, Bytes::len) as u64),
+        }
+    }
+}
+
+// hyper drops the body when it has passed whole or the client is gone; both end the call's record.
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        let unfinished = if self.is_end_stream() {
+            Ended::Complete
+        } else {
+            Ended::ClientGone
+        };
+        let made = self.made.take().and_then(|answer| made_id(&answer));
+        let record = self.record.take().map(|record| {
+            let bytes_in = self.bytes_in.load(Ordering::Relaxed);
+            record
+                .ended(self.ended.unwrap_or(unfinished))
+                .moved(bytes_in, self.bytes_out)
+                .made(made)
+        });
+        self.wire.answer_over(record);
+    }
+}
+
+/// The id in the engine's answer to a create.
+fn made_id(answer: &[u8]) -> Option<String> {
+    #[derive(serde::Deserialize)]
+    struct Made {
+        #[serde(rename = "Id")]
+        id: String,
+    }
+    serde_json::from_slice::<Made>(answer).ok().map(|made| made.id)
+}

@@ -1,0 +1,60 @@
+//! A call whose answer is on its way out: what was counted, and the record it still owes.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::audit::{Ended, Outcome, Pending};
+
+/// The record of a call, with what has been counted so far. Dropped unfinished it records `aborted`.
+#[derive(Debug)]
+pub(super) struct Closing {
+    pending: Pending,
+    arrived: Instant,
+    ended: Ended,
+    outcome: Outcome,
+}
+
+impl Closing {
+    pub(super) fn new(pending: Pending, arrived: Instant) -> Self {
+        Self {
+            pending,
+            arrived,
+            ended: Ended::Complete,
+            outcome: Outcome::default(),
+        }
+    }
+
+    pub(super) fn status(mut self, status: u16) -> Self {
+        self.outcome.status = Some(status);
+        self
+    }
+
+    pub(super) fn ended(mut self, ended: Ended) -> Self {
+        self.ended = ended;
+        self
+    }
+
+    pub(super) fn moved(mut self, bytes_in: u64, bytes_out: u64) -> Self {
+        self.outcome.bytes_in += bytes_in;
+        self.outcome.bytes_out += bytes_out;
+        self
+    }
+
+    pub(super) fn made(mut self, id: Option<String>) -> Self {
+        self.outcome.made = id;
+        self
+    }
+
+    pub(super) fn finish(self) {
+        let outcome = Outcome {
+            duration: self.elapsed(),
+            ..self.outcome
+        };
+        self.pending.finish(self.ended, &outcome);
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.arrived.elapsed()
+    }
+}

@@ -1,0 +1,138 @@
+//! The way of one call, to be read aloud: read the head, take the body, judge, record, forward, answer.
+
+use std::sync::Arc;
+
+use http::header::{EXPECT, USER_AGENT};
+use http::{Request, Response};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use super::body::AnswerBody;
+use super::closing::Closing;
+use super::connection::Client;
+use super::exchange::{EngineGone, Exchange, Takeover};
+use super::gate::Gate;
+use super::respond::{Refusal, refuse};
+use super::rewrite::rewrite;
+use super::taken::Taken;
+use super::wire::Wire;
+use crate::audit::{CallFacts, Pending, RecordId, Unwritten};
+use crate::policy::{self, Facts, Verdict};
+use crate::request::{self, Call, Head};
+
+/// A call that has just arrived.
+#[derive(Debug)]
+pub(super) struct Arrival {
+    pub(super) gate: Arc<Gate>,
+    pub(super) client: Arc<Client>,
+    pub(super) wire: Arc<Wire>,
+    pub(super) request: Request<Incoming>,
+}
+
+/// Takes one call from its head to its answer. An answer that takes the connection over goes to the driver instead; then
+/// this never returns.
+pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, EngineGone> {
+    let Arrival {
+        gate,
+        client,
+        wire,
+        request,
+    } = arrival;
+    let seen = Seen {
+        id: RecordId::new(),
+        time: jiff::Timestamp::now(),
+    };
+    let arrived = Instant::now();
+    let (mut head, body) = request.into_parts();
+
+    let asked = request::read(&Head {
+        method: &head.method,
+        uri: &head.uri,
+        version: head.version,
+        headers: &head.headers,
+    });
+    let body = Taken::take(asked.body, body, &gate.limits, &wire).await;
+    let call = body.decode(&asked);
+
+    let verdict = judge(&gate, &client, &call, seen);
+    let user_agent = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
+    let record = match record(&gate, &client, &call, &verdict, body.whole(), user_agent, seen).await {
+        Ok(pending) => Closing::new(pending, arrived),
+        Err(why) => return Ok(refuse(&Refusal::Unwritten(&why), &wire, seen.id, None)),
+    };
+    let Some(permit) = verdict.permit() else {
+        return Ok(refuse(&Refusal::Denied(&verdict), &wire, seen.id, Some(record)));
+    };
+    if body.is_broken() {
+        return Ok(refuse(&Refusal::BrokenBody, &wire, seen.id, Some(record)));
+    }
+
+    let mut anew = None;
+    if permit.rewrite() {
+        anew = match rewrite(&mut head, &call) {
+            Ok(anew) => anew,
+            Err(_too_long) => return Ok(refuse(&Refusal::Unwritable, &wire, seen.id, Some(record))),
+        };
+    }
+    if body.is_read() {
+        head.headers.remove(EXPECT);
+    }
+    let takeover = Takeover::of(&call);
+    drop(call);
+    let body = body.forward(&wire, anew);
+    let exchange = Exchange {
+        gate: &gate,
+        wire: &wire,
+        permit,
+        takeover,
+        record,
+        id: seen.id,
+    };
+    exchange.run(Request::from_parts(head, body)).await
+}
+
+/// When a call arrived, and under which id it is recorded.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Seen {
+    pub(super) id: RecordId,
+    pub(super) time: jiff::Timestamp,
+}
+
+/// Judges a call by the policy in force.
+pub(super) fn judge(gate: &Gate, client: &Client, call: &Call<'_>, seen: Seen) -> Verdict {
+    policy::judge(
+        &gate.policy,
+        &client.peer,
+        call,
+        &Facts {
+            now: seen.time,
+            protected: &gate.protected,
+        },
+    )
+}
+
+/// Begins a call's record; an effect's intent is durable when this returns.
+pub(super) async fn record(
+    gate: &Gate,
+    client: &Client,
+    call: &Call<'_>,
+    verdict: &Verdict,
+    body: Option<&[u8]>,
+    user_agent: Option<&str>,
+    seen: Seen,
+) -> Result<Pending, Unwritten> {
+    let Seen { id, time } = seen;
+    let (door, peer) = (client.door.as_ref(), &client.peer);
+    gate.audit
+        .begin(&CallFacts {
+            id,
+            time,
+            door,
+            peer,
+            call,
+            verdict,
+            body,
+            user_agent,
+        })
+        .await
+}
