@@ -142,7 +142,7 @@ struct Pump {
 }
 
 impl Pump {
-    fn new(first: Bytes, source_closed: bool) -> Self {
+    fn new(first: BytesMut, source_closed: bool) -> Self {
         Self {
             rest: BytesMut::from(first),
             source_closed,
