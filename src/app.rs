@@ -1,1 +1,166 @@
 //! The composition root: opens the journal, binds every door, owns every task, maps signals.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+use tower::limit::GlobalConcurrencyLimitLayer;
+use tower::{Service, ServiceBuilder, ServiceExt};
+
+use crate::audit::{Audit, OpenError};
+use crate::config::Config;
+use crate::engine::{self, Dialer, Inspect};
+use crate::listen::{self, Accepted, BindError, Door};
+use crate::peer::{Lookup, Peer};
+use crate::proxy::{self, Client, Gate, Limits};
+use crate::runtime::{self, Termination, Watch};
+
+/// The program cannot run.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// No journal: nothing is let through unrecorded.
+    #[error(transparent)]
+    Journal(#[from] OpenError),
+    /// A door cannot be opened.
+    #[error(transparent)]
+    Door(#[from] BindError),
+    /// Signals cannot be heard, so that nobody could end it in good order.
+    #[error("cannot listen to signals: {0}")]
+    Signals(#[from] std::io::Error),
+}
+
+/// Runs the gate until SIGTERM or SIGINT, then drains.
+///
+/// # Errors
+/// If the journal or a door cannot be opened. Nothing is served then.
+pub async fn run(config: Config) -> Result<(), RunError> {
+    let mut termination = Termination::new()?;
+    if let Err(error) = runtime::raise_limit() {
+        tracing::warn!(%error, "cannot raise the limit of open files");
+    }
+    let protected = protected(&config);
+    // Doors first: a second gate on the same socket must fail before it touches the journal.
+    let doors = config.doors.iter().map(Door::bind).collect::<Result<Vec<_>, _>>()?;
+    let (audit, opened) = Audit::open(config.audit)?;
+    tracing::info!(healed = opened.healed, crashed = opened.crashed, "journal open");
+
+    let gate = Arc::new(Gate {
+        policy: config.policy,
+        audit: audit.clone(),
+        dialer: Dialer::new(config.engine.clone()),
+        inspect: Inspect::new(config.engine.clone()),
+        protected,
+        limits: Limits {
+            body: config.limits.body,
+            headers: config.limits.headers,
+            head_timeout: config.limits.head_timeout,
+            body_timeout: config.limits.body_timeout,
+        },
+        calls: GlobalConcurrencyLimitLayer::new(config.limits.calls),
+    });
+    let lookup = Arc::new(Lookup::new());
+    let (trigger, drain) = runtime::channel();
+    let mut open = JoinSet::new();
+    for door in doors {
+        tracing::info!(door = door.name(), engine = %config.engine, mode = ?gate.policy.mode(), "open");
+        let (gate, lookup, drain) = (Arc::clone(&gate), Arc::clone(&lookup), drain.clone());
+        open.spawn(keep(door, gate, lookup, drain, config.limits.connections));
+    }
+
+    termination.requested().await;
+    tracing::info!(seconds = config.limits.drain.as_secs(), "draining");
+    trigger.drain();
+    tokio::select! {
+        () = async { while open.join_next().await.is_some() {} } => {}
+        () = sleep(config.limits.drain) => tracing::warn!("streams are still open at the deadline and are cut"),
+        () = termination.requested() => tracing::warn!("asked again; open streams are cut"),
+    }
+    open.shutdown().await;
+    drop(gate);
+    audit.close().await;
+    Ok(())
+}
+
+/// Keeps one door: accepts and serves until told to drain, then waits for what is open. Dropped, it cuts its connections.
+async fn keep(door: Door, gate: Arc<Gate>, lookup: Arc<Lookup>, drain: Watch, connections: usize) {
+    let name: Arc<str> = Arc::from(door.name());
+    let mut serve = {
+        let drain = drain.clone();
+        ServiceBuilder::new()
+            .concurrency_limit(connections)
+            .service_fn(move |accepted| {
+                serve(
+                    Arc::clone(&gate),
+                    Arc::clone(&lookup),
+                    Arc::clone(&name),
+                    accepted,
+                    drain.clone(),
+                )
+            })
+    };
+    let mut open = JoinSet::new();
+    let mut drained = std::pin::pin!(drain.signaled());
+    loop {
+        // The place is taken before the connection is: what cannot be served yet waits in the kernel's backlog.
+        let next = async {
+            let serve = serve.ready().await?;
+            Ok::<_, std::convert::Infallible>(serve.call(door.accept().await))
+        };
+        tokio::select! {
+            () = &mut drained => break,
+            Ok(connection) = next => { open.spawn(connection); }
+            Some(ended) = open.join_next() => report(ended),
+        }
+    }
+    drop(door);
+    while let Some(ended) = open.join_next().await {
+        report(ended);
+    }
+}
+
+async fn serve(
+    gate: Arc<Gate>,
+    lookup: Arc<Lookup>,
+    door: Arc<str>,
+    accepted: Accepted,
+    drain: Watch,
+) -> Result<(), std::convert::Infallible> {
+    let mut peer = lookup.identify(&accepted.stream).await;
+    if gate.policy.asks_caller_image() {
+        learn_image(&gate.inspect, &mut peer).await;
+    }
+    proxy::serve(gate, Client { door, peer }, accepted.stream, drain).await;
+    Ok(())
+}
+
+/// Asks the engine for the image of the container the caller runs in.
+async fn learn_image(inspect: &Inspect, peer: &mut Peer) {
+    let Peer::Unix(peer) = peer else { return };
+    let Some(container) = &mut peer.container else { return };
+    match inspect.container_image(&container.id).await {
+        Ok(image) => container.image = Some(image),
+        Err(error) => {
+            tracing::warn!(%error, container = container.id, "cannot learn the image of the caller's container");
+        }
+    }
+}
+
+fn report(ended: Result<Result<(), std::convert::Infallible>, tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a connection's task failed");
+    }
+}
+
+/// Paths that no container may see: they lead to the engine or to the gate's own records and keys.
+fn protected(config: &Config) -> Vec<String> {
+    let engine::Address::Unix(engine) = &config.engine;
+    let doors = config.doors.iter().filter_map(|door| match &door.address {
+        listen::Address::Unix { path, .. } => Some(path),
+        listen::Address::Tcp(_) => None,
+    });
+    let own = [engine, &config.audit.journal, &config.audit.keys, &config.state];
+    own.into_iter()
+        .chain(doors)
+        .map(|path| path.display().to_string())
+        .collect()
+}

@@ -1,7 +1,20 @@
 //! Which door: a Unix socket or plain TCP on loopback, and an accept loop that never dies of an accept error.
 
+mod accept;
+mod claim;
+
+pub use accept::Accepted;
+
+use std::fmt;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::{TcpListener, UnixListener};
+
+use self::accept::Trouble;
+use self::claim::Claim;
 
 /// One door, as configured.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,3 +42,114 @@ pub enum Address {
     /// Plain TCP; only ever a loopback address.
     Tcp(SocketAddr),
 }
+
+/// An open door.
+#[derive(Debug)]
+pub struct Door {
+    name: Arc<str>,
+    listener: Listener,
+    trouble: Trouble,
+}
+
+#[derive(Debug)]
+enum Listener {
+    Unix { listener: UnixListener, _claim: Claim },
+    Tcp(TcpListener),
+}
+
+/// A door cannot be opened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot open the door '{name}' at {address}: {why}")]
+pub struct BindError {
+    name: String,
+    address: String,
+    why: Why,
+}
+
+/// Why a door cannot be opened.
+#[derive(Debug, thiserror::Error)]
+enum Why {
+    #[error("somebody listens there; stop them, or give this door another address")]
+    Live,
+    #[error("another tidewaiter holds {0}; stop it, or give this door another address")]
+    Held(PathBuf),
+    #[error("there is something else than a socket; move it away")]
+    NotASocket,
+    #[error("the path is longer than the {} bytes a Unix socket may have", claim::MAX_PATH)]
+    TooLong,
+    #[error("plain TCP is for loopback addresses only: whoever reaches it is root on this host")]
+    NotLoopback,
+    #[error("{doing}: {error}")]
+    Io { doing: &'static str, error: io::Error },
+}
+
+impl Door {
+    /// Opens a door. Must be called within a tokio runtime.
+    ///
+    /// A stale socket is taken over under a lock; a live one is never stolen, and nothing but a socket is ever removed.
+    ///
+    /// # Errors
+    /// If somebody listens there, or the kernel refuses.
+    pub fn bind(settings: &Settings) -> Result<Self, BindError> {
+        let listener = match &settings.address {
+            Address::Unix {
+                path,
+                mode,
+                owner,
+                group,
+            } => claim::bind(path, *mode, *owner, *group).map(|(listener, claim)| Listener::Unix {
+                listener,
+                _claim: claim,
+            }),
+            Address::Tcp(address) => bind_tcp(*address).map(Listener::Tcp),
+        };
+        let name = settings.name.clone();
+        match listener {
+            Ok(listener) => Ok(Self {
+                name: name.into(),
+                listener,
+                trouble: Trouble::default(),
+            }),
+            Err(why) => Err(BindError {
+                name,
+                address: settings.address.to_string(),
+                why,
+            }),
+        }
+    }
+
+    /// The door's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unix { path, .. } => write!(f, "unix://{}", path.display()),
+            Self::Tcp(address) => write!(f, "tcp://{address}"),
+        }
+    }
+}
+
+fn bind_tcp(address: SocketAddr) -> Result<TcpListener, Why> {
+    if !address.ip().is_loopback() {
+        return Err(Why::NotLoopback);
+    }
+    let io = |doing| move |error| Why::Io { doing, error };
+    let listener = std::net::TcpListener::bind(address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => Why::Live,
+        _other => Why::Io {
+            doing: "cannot listen",
+            error,
+        },
+    })?;
+    listener
+        .set_nonblocking(true)
+        .map_err(io("cannot make it non-blocking"))?;
+    TcpListener::from_std(listener).map_err(io("cannot watch it"))
+}
+
+#[cfg(test)]
+mod tests;

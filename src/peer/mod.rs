@@ -2,6 +2,13 @@
 //!
 //! A fact that could not be had is `None`; it is never guessed and never 0.
 
+mod container;
+mod lookup;
+mod names;
+mod process;
+
+pub use lookup::Lookup;
+
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
