@@ -1,0 +1,38 @@
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+.PHONY: help run build test lint fmt bench deny setup clean
+
+help: ## Show this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+run: build ## Put a gate in front of an engine and say what to try; installs and starts an engine if none runs
+	examples/gate.sh
+
+build: setup ## Build the release binary
+	@command -v cargo >/dev/null || { echo 'cargo is missing: install Rust with rustup, see https://rustup.rs' >&2; exit 1; }
+	cargo build --release --locked
+
+test: setup ## Run every test beside a fresh Docker Engine of its own
+	tests/engine.sh with cargo test --locked
+
+lint: ## Check format, clippy and the shell scripts; warnings are errors
+	cargo fmt --check
+	cargo clippy --all-targets --locked -- -D warnings
+	@if command -v shellcheck >/dev/null; then shellcheck .ci/run examples/*.sh tests/*.sh; \
+	else echo 'shellcheck is not installed: the scripts were not checked' >&2; fi
+
+fmt: ## Format the Rust code
+	cargo fmt
+
+bench: ## Run the benchmarks
+	cargo bench --locked
+
+deny: ## Check licences, sources, duplicates and advisories of the dependencies (needs cargo-deny)
+	cargo deny --locked check
+
+setup: ## Install what building and testing need and this machine lacks (apt)
+	@tests/engine.sh setup
+
+clean: ## Remove what was built
+	cargo clean
