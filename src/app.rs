@@ -86,17 +86,9 @@ async fn keep(door: Door, gate: Arc<Gate>, lookup: Arc<Lookup>, drain: Watch, co
     let name: Arc<str> = Arc::from(door.name());
     let mut serve = {
         let drain = drain.clone();
-        ServiceBuilder::new()
-            .concurrency_limit(connections)
-            .service_fn(move |accepted| {
-                serve(
-                    Arc::clone(&gate),
-                    Arc::clone(&lookup),
-                    Arc::clone(&name),
-                    accepted,
-                    drain.clone(),
-                )
-            })
+        ServiceBuilder::new().concurrency_limit(connections).service_fn(move |accepted| {
+            serve(Arc::clone(&gate), Arc::clone(&lookup), Arc::clone(&name), accepted, drain.clone())
+        })
     };
     let mut open = JoinSet::new();
     let mut drained = std::pin::pin!(drain.signaled());
@@ -159,8 +151,5 @@ fn protected(config: &Config) -> Vec<String> {
         listen::Address::Tcp(_) => None,
     });
     let own = [engine, &config.audit.journal, &config.audit.keys, &config.state];
-    own.into_iter()
-        .chain(doors)
-        .map(|path| path.display().to_string())
-        .collect()
+    own.into_iter().chain(doors).map(|path| path.display().to_string()).collect()
 }

@@ -49,10 +49,7 @@ impl Dialer {
         let timed = timeout_at(deadline, self.connect_patiently()).await;
         timed
             .unwrap_or_else(|_late| Err(io::ErrorKind::TimedOut.into()))
-            .map_err(|source| ConnectError {
-                address: self.address.clone(),
-                source,
-            })
+            .map_err(|source| ConnectError { address: self.address.clone(), source })
     }
 
     async fn connect_patiently(&self) -> io::Result<Stream> {

@@ -56,11 +56,7 @@ impl HalfClose {
 impl EngineIo {
     /// Wraps a fresh connection.
     pub const fn new(stream: Stream, half: std::sync::Arc<HalfClose>) -> Self {
-        Self {
-            stream,
-            half,
-            fin_sent: false,
-        }
+        Self { stream, half, fin_sent: false }
     }
 
     /// The stream, once hyper is done with it.

@@ -116,11 +116,7 @@ pub async fn relay(client: Side, engine: Side, direction: Direction) -> RelayEnd
 fn is_closed_whole(fd: BorrowedFd<'_>) -> bool {
     let mut fds = [PollFd::new(fd, PollFlags::empty())];
     let polled = nix::poll::poll(&mut fds, PollTimeout::ZERO);
-    polled.is_ok()
-        && fds
-            .iter()
-            .filter_map(PollFd::revents)
-            .any(|events| events.contains(PollFlags::POLLHUP))
+    polled.is_ok() && fds.iter().filter_map(PollFd::revents).any(|events| events.contains(PollFlags::POLLHUP))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,12 +139,7 @@ struct Pump {
 
 impl Pump {
     fn new(first: BytesMut, source_closed: bool) -> Self {
-        Self {
-            rest: BytesMut::from(first),
-            source_closed,
-            moved: 0,
-            done: None,
-        }
+        Self { rest: first, source_closed, moved: 0, done: None }
     }
 
     fn poll(&mut self, cx: &mut Context<'_>, from: &mut Stream, to: &mut Stream) -> Poll<Done> {

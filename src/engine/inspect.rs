@@ -58,9 +58,7 @@ struct ContainerConfig {
 impl Inspect {
     /// A client for one engine.
     pub fn new(address: Address) -> Self {
-        let client = Client::builder(TokioExecutor::new())
-            .retry_canceled_requests(true)
-            .build(UnixConnector);
+        let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(true).build(UnixConnector);
         Self { address, client }
     }
 
@@ -70,9 +68,7 @@ impl Inspect {
     /// If the engine cannot be asked or does not know the container.
     pub async fn container_image(&self, id: &str) -> Result<String, InspectError> {
         let path = format!("/containers/{id}/json");
-        let body = timeout(DEADLINE, self.get(&path))
-            .await
-            .map_err(|_late| InspectError::Late)??;
+        let body = timeout(DEADLINE, self.get(&path)).await.map_err(|_late| InspectError::Late)??;
         let container: Container =
             serde_json::from_slice(&body).map_err(|error| InspectError::Answer(error.to_string()))?;
         Ok(container.config.image)
@@ -87,8 +83,6 @@ impl Inspect {
             return Err(InspectError::Status(answer.status()));
         }
         let whole = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-        whole
-            .map(http_body_util::Collected::to_bytes)
-            .map_err(|error| InspectError::Answer(error.to_string()))
+        whole.map(http_body_util::Collected::to_bytes).map_err(|error| InspectError::Answer(error.to_string()))
     }
 }

@@ -71,20 +71,14 @@ impl Door {
         match &self.listener {
             Listener::Unix { listener, .. } => {
                 let (stream, _unnamed) = listener.accept().await?;
-                Ok(Accepted {
-                    stream: Stream::Unix(stream),
-                    remote: None,
-                })
+                Ok(Accepted { stream: Stream::Unix(stream), remote: None })
             }
             Listener::Tcp(listener) => {
                 let (stream, remote) = listener.accept().await?;
                 // Without it small answers wait for the client's next acknowledgement.
                 stream.set_nodelay(true)?;
                 socket2::SockRef::from(&stream).set_keepalive(true)?;
-                Ok(Accepted {
-                    stream: Stream::Tcp(stream),
-                    remote: Some(remote),
-                })
+                Ok(Accepted { stream: Stream::Tcp(stream), remote: Some(remote) })
             }
         }
     }

@@ -54,37 +54,20 @@ pub(super) fn bind(
     let made = std::fs::symlink_metadata(&making).map_err(io("cannot look at it"))?;
     std::fs::rename(&making, path).map_err(io("cannot put it in its place"))?;
 
-    listener
-        .set_nonblocking(true)
-        .map_err(io("cannot make it non-blocking"))?;
+    listener.set_nonblocking(true).map_err(io("cannot make it non-blocking"))?;
     let listener = UnixListener::from_std(listener).map_err(io("cannot watch it"))?;
-    Ok((
-        listener,
-        Claim {
-            path: path.to_owned(),
-            inode: (made.dev(), made.ino()),
-            _lock: lock,
-        },
-    ))
+    Ok((listener, Claim { path: path.to_owned(), inode: (made.dev(), made.ino()), _lock: lock }))
 }
 
 fn lock(path: &Path) -> Result<Flock<File>, Why> {
-    let file = File::options()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(path);
-    let file = file.map_err(|error| Why::Io {
-        doing: "cannot open its lock file",
-        error,
-    })?;
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_file, errno)| match errno {
-        nix::Error::EWOULDBLOCK => Why::Held(path.to_owned()),
-        errno => Why::Io {
-            doing: "cannot lock its lock file",
-            error: errno.into(),
-        },
+    let file = File::options().write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = file.map_err(|error| Why::Io { doing: "cannot open its lock file", error })?;
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_file, errno)| {
+        if errno == nix::Error::EWOULDBLOCK {
+            Why::Held(path.to_owned())
+        } else {
+            Why::Io { doing: "cannot lock its lock file", error: errno.into() }
+        }
     })
 }
 
@@ -93,10 +76,7 @@ fn refuse_living(path: &Path) -> Result<(), Why> {
     match std::fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         Err(error) => {
-            return Err(Why::Io {
-                doing: "cannot look at what is there",
-                error,
-            });
+            return Err(Why::Io { doing: "cannot look at what is there", error });
         }
         Ok(found) if !found.file_type().is_socket() => return Err(Why::NotASocket),
         Ok(_socket) => {}

@@ -92,29 +92,14 @@ impl Door {
     /// If somebody listens there, or the kernel refuses.
     pub fn bind(settings: &Settings) -> Result<Self, BindError> {
         let listener = match &settings.address {
-            Address::Unix {
-                path,
-                mode,
-                owner,
-                group,
-            } => claim::bind(path, *mode, *owner, *group).map(|(listener, claim)| Listener::Unix {
-                listener,
-                _claim: claim,
-            }),
+            Address::Unix { path, mode, owner, group } => claim::bind(path, *mode, *owner, *group)
+                .map(|(listener, claim)| Listener::Unix { listener, _claim: claim }),
             Address::Tcp(address) => bind_tcp(*address).map(Listener::Tcp),
         };
         let name = settings.name.clone();
         match listener {
-            Ok(listener) => Ok(Self {
-                name: name.into(),
-                listener,
-                trouble: Trouble::default(),
-            }),
-            Err(why) => Err(BindError {
-                name,
-                address: settings.address.to_string(),
-                why,
-            }),
+            Ok(listener) => Ok(Self { name: name.into(), listener, trouble: Trouble::default() }),
+            Err(why) => Err(BindError { name, address: settings.address.to_string(), why }),
         }
     }
 
@@ -138,16 +123,10 @@ fn bind_tcp(address: SocketAddr) -> Result<TcpListener, Why> {
         return Err(Why::NotLoopback);
     }
     let io = |doing| move |error| Why::Io { doing, error };
-    let listener = std::net::TcpListener::bind(address).map_err(|error| match error.kind() {
-        io::ErrorKind::AddrInUse => Why::Live,
-        _other => Why::Io {
-            doing: "cannot listen",
-            error,
-        },
+    let listener = std::net::TcpListener::bind(address).map_err(|error| {
+        if error.kind() == io::ErrorKind::AddrInUse { Why::Live } else { io("cannot listen")(error) }
     })?;
-    listener
-        .set_nonblocking(true)
-        .map_err(io("cannot make it non-blocking"))?;
+    listener.set_nonblocking(true).map_err(io("cannot make it non-blocking"))?;
     TcpListener::from_std(listener).map_err(io("cannot watch it"))
 }
 

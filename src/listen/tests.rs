@@ -9,16 +9,8 @@ use tempfile::TempDir;
 use super::{Address, BindError, Door, Settings};
 
 fn unix(path: &Path, mode: u32) -> Settings {
-    let address = Address::Unix {
-        path: path.to_owned(),
-        mode,
-        owner: None,
-        group: None,
-    };
-    Settings {
-        name: "local".into(),
-        address,
-    }
+    let address = Address::Unix { path: path.to_owned(), mode, owner: None, group: None };
+    Settings { name: "local".into(), address }
 }
 
 fn refusal(result: Result<Door, BindError>) -> String {
@@ -54,10 +46,7 @@ async fn a_live_socket_is_never_stolen() {
     let path = dir.path().join("docker.sock");
     let _owner = StdListener::bind(&path).unwrap();
     let text = refusal(Door::bind(&unix(&path, 0o660)));
-    assert!(
-        text.contains("'local'") && text.contains("somebody listens there"),
-        "{text}"
-    );
+    assert!(text.contains("'local'") && text.contains("somebody listens there"), "{text}");
     UnixStream::connect(&path).unwrap();
 }
 
@@ -99,10 +88,7 @@ async fn an_overlong_path_and_a_public_address_are_refused() {
     let dir = TempDir::new().unwrap();
     let long = dir.path().join("x".repeat(120));
     assert!(refusal(Door::bind(&unix(&long, 0o660))).contains("107 bytes"));
-    let public = Settings {
-        name: "remote".into(),
-        address: Address::Tcp("0.0.0.0:0".parse().unwrap()),
-    };
+    let public = Settings { name: "remote".into(), address: Address::Tcp("0.0.0.0:0".parse().unwrap()) };
     assert!(refusal(Door::bind(&public)).contains("loopback addresses only"));
 }
 
@@ -110,10 +96,7 @@ async fn an_overlong_path_and_a_public_address_are_refused() {
 async fn a_taken_port_is_refused_and_a_free_one_accepts() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let settings = Settings {
-        name: "loopback".into(),
-        address: Address::Tcp(address),
-    };
+    let settings = Settings { name: "loopback".into(), address: Address::Tcp(address) };
     assert!(refusal(Door::bind(&settings)).contains("somebody listens there"));
     drop(taken);
     let door = Door::bind(&settings).unwrap();

@@ -36,10 +36,7 @@ mod tests {
     fn containers_are_found_in_every_shape_of_cgroup() {
         for (text, found) in [
             (format!("0::/docker/{ID}\n"), true),
-            (
-                format!("12:pids:/docker/{ID}\n1:name=systemd:/docker/{ID}\n0::/system.slice/docker.service\n"),
-                true,
-            ),
+            (format!("12:pids:/docker/{ID}\n1:name=systemd:/docker/{ID}\n0::/system.slice/docker.service\n"), true),
             (format!("0::/system.slice/docker-{ID}.scope\n"), true),
             (format!("0::/my/parent/{ID}/init.scope\n"), true),
             (format!("0::/docker/{ID}/docker/{INNER}\n"), true),

@@ -23,9 +23,7 @@ impl Lookup {
     pub async fn identify(&self, stream: &Stream) -> Peer {
         match stream {
             Stream::Unix(socket) => Peer::Unix(Box::new(self.unix(socket.as_fd()).await)),
-            Stream::Tcp(socket) => socket
-                .peer_addr()
-                .map_or_else(|_gone| Peer::Unix(Box::default()), Peer::Tcp),
+            Stream::Tcp(socket) => socket.peer_addr().map_or_else(|_gone| Peer::Unix(Box::default()), Peer::Tcp),
         }
     }
 
@@ -43,10 +41,7 @@ impl Lookup {
         }
         let mut groups = Vec::with_capacity(gids.len());
         for gid in gids {
-            groups.push(Group {
-                gid,
-                name: self.names.group(gid).await,
-            });
+            groups.push(Group { gid, name: self.names.group(gid).await });
         }
         let account = self.names.user(uid).await;
         let (user, home) = account.map(|account| (account.name, account.home)).unzip();
@@ -72,18 +67,13 @@ mod tests {
     #[tokio::test]
     async fn a_unix_peer_has_its_credentials_groups_and_names() {
         let (ours, _theirs) = tokio::net::UnixStream::pair().unwrap();
-        let Peer::Unix(peer) = Lookup::new().identify(&Stream::Unix(ours)).await else {
-            panic!("a Unix peer")
-        };
+        let Peer::Unix(peer) = Lookup::new().identify(&Stream::Unix(ours)).await else { panic!("a Unix peer") };
         let uid = nix::unistd::getuid();
         assert_eq!((peer.uid, peer.pid), (Some(uid.as_raw()), Some(std::process::id())));
         let account = nix::unistd::User::from_uid(uid).unwrap();
         assert_eq!(peer.user, account.map(|user| user.name));
-        let mut expected: Vec<u32> = nix::unistd::getgroups()
-            .unwrap()
-            .into_iter()
-            .map(nix::unistd::Gid::as_raw)
-            .collect();
+        let mut expected: Vec<u32> =
+            nix::unistd::getgroups().unwrap().into_iter().map(nix::unistd::Gid::as_raw).collect();
         expected.push(nix::unistd::getgid().as_raw());
         expected.sort_unstable();
         expected.dedup();

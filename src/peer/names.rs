@@ -37,14 +37,8 @@ impl Names {
         if let Some(known) = self.users.get(&uid) {
             return known;
         }
-        let found = spawn_blocking(move || User::from_uid(Uid::from_raw(uid)))
-            .await
-            .ok()?
-            .ok()?;
-        let account = found.map(|user| Account {
-            name: user.name,
-            home: user.dir,
-        });
+        let found = spawn_blocking(move || User::from_uid(Uid::from_raw(uid))).await.ok()?.ok()?;
+        let account = found.map(|user| Account { name: user.name, home: user.dir });
         self.users.put(uid, account.clone());
         account
     }
@@ -54,10 +48,7 @@ impl Names {
         if let Some(known) = self.groups.get(&gid) {
             return known;
         }
-        let found = spawn_blocking(move || Group::from_gid(Gid::from_raw(gid)))
-            .await
-            .ok()?
-            .ok()?;
+        let found = spawn_blocking(move || Group::from_gid(Gid::from_raw(gid))).await.ok()?.ok()?;
         let name = found.map(|group| group.name);
         self.groups.put(gid, name.clone());
         name
@@ -70,10 +61,7 @@ struct Known<K, V>(Mutex<HashMap<K, (Instant, V)>>);
 impl<K: Eq + Hash, V: Clone> Known<K, V> {
     fn get(&self, key: &K) -> Option<V> {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known
-            .get(key)
-            .filter(|(since, _)| since.elapsed() < TTL)
-            .map(|(_, value)| value.clone())
+        known.get(key).filter(|(since, _)| since.elapsed() < TTL).map(|(_, value)| value.clone())
     }
 
     fn put(&self, key: K, value: V) {

@@ -52,9 +52,7 @@ fn read(pid: u32) -> Facts {
     Facts {
         exe: std::fs::read_link(format!("/proc/{pid}/exe")).ok(),
         cmdline: file(pid, "cmdline", MAX_CMDLINE).map(|bytes| arguments(&bytes)),
-        login_uid: text(pid, "loginuid")
-            .and_then(|text| text.trim().parse().ok())
-            .filter(|&uid| uid != NO_LOGIN),
+        login_uid: text(pid, "loginuid").and_then(|text| text.trim().parse().ok()).filter(|&uid| uid != NO_LOGIN),
         container: text(pid, "cgroup").and_then(|text| container::of_cgroup(&text)),
     }
 }
@@ -75,9 +73,7 @@ fn start_time(pid: u32) -> Option<u64> {
 fn arguments(bytes: &[u8]) -> Vec<String> {
     let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
     let arguments = bytes.split(|&byte| byte == 0).take(MAX_ARGUMENTS);
-    arguments
-        .map(|argument| String::from_utf8_lossy(argument).into_owned())
-        .collect()
+    arguments.map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
 }
 
 fn text(pid: u32, name: &str) -> Option<String> {
@@ -87,9 +83,7 @@ fn text(pid: u32, name: &str) -> Option<String> {
 fn file(pid: u32, name: &str, most: u64) -> Option<Vec<u8>> {
     let read = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        File::open(format!("/proc/{pid}/{name}"))?
-            .take(most)
-            .read_to_end(&mut bytes)?;
+        File::open(format!("/proc/{pid}/{name}"))?.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     read().ok()
@@ -116,10 +110,7 @@ mod tests {
         assert_eq!((pid, uid), (std::process::id(), nix::unistd::getuid().as_raw()));
         let facts = of_peer(ours.as_fd(), pid);
         assert_eq!(facts.exe, std::env::current_exe().ok());
-        assert_eq!(
-            facts.cmdline.unwrap(),
-            std::env::args().take(MAX_ARGUMENTS).collect::<Vec<_>>()
-        );
+        assert_eq!(facts.cmdline.unwrap(), std::env::args().take(MAX_ARGUMENTS).collect::<Vec<_>>());
     }
 
     #[test]

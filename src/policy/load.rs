@@ -16,11 +16,7 @@ pub struct Policy {
 impl Policy {
     /// The policy where there is no file: `baseline` for everyone.
     pub fn builtin(mode: Mode) -> Self {
-        Self {
-            mode,
-            sha256: Arc::from("builtin:baseline"),
-            generation: 1,
-        }
+        Self { mode, sha256: Arc::from("builtin:baseline"), generation: 1 }
     }
 
     /// Reads a policy file. On success the warnings come beside it.

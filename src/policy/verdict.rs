@@ -83,9 +83,7 @@ impl Verdict {
     pub fn permit(&self) -> Option<Permit> {
         match self.action {
             Action::Deny => None,
-            Action::Allow | Action::Observe => Some(Permit {
-                rewrite: self.mode == Mode::Enforce,
-            }),
+            Action::Allow | Action::Observe => Some(Permit { rewrite: self.mode == Mode::Enforce }),
         }
     }
 }

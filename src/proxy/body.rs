@@ -42,13 +42,7 @@ impl ForwardBody {
 
     fn new(wire: &Arc<Wire>, first: Option<Bytes>, rest: Option<Incoming>) -> Self {
         let first = first.filter(|bytes| !bytes.is_empty());
-        let body = Self {
-            first,
-            rest,
-            wanted: None,
-            wire: Arc::clone(wire),
-            passed: Arc::default(),
-        };
+        let body = Self { first, rest, wanted: None, wire: Arc::clone(wire), passed: Arc::default() };
         if body.is_end_stream() {
             wire.half.request_over();
         }
@@ -76,11 +70,7 @@ impl Body for ForwardBody {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
         let this = &mut *self;
-        if this
-            .wanted
-            .as_ref()
-            .is_some_and(|wanted| !wanted.load(Ordering::Acquire))
-        {
+        if this.wanted.as_ref().is_some_and(|wanted| !wanted.load(Ordering::Acquire)) {
             // Whoever sets it wakes the task that drives both connections, this one.
             return Poll::Pending;
         }
@@ -91,10 +81,7 @@ impl Body for ForwardBody {
             }
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
-        let polled = this
-            .rest
-            .as_mut()
-            .map_or(Poll::Ready(None), |rest| Pin::new(rest).poll_frame(cx));
+        let polled = this.rest.as_mut().map_or(Poll::Ready(None), |rest| Pin::new(rest).poll_frame(cx));
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 let passed = frame.data_ref().map_or(0, Bytes::len);
@@ -118,10 +105,7 @@ impl Body for ForwardBody {
 
     fn size_hint(&self) -> SizeHint {
         let first = self.first.as_ref().map_or(0, Bytes::len) as u64;
-        let rest = self
-            .rest
-            .as_ref()
-            .map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
+        let rest = self.rest.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
         let mut hint = SizeHint::new();
         hint.set_lower(first + rest.lower());
         if let Some(upper) = rest.upper() {
@@ -278,18 +262,11 @@ impl Body for AnswerBody {
 // hyper drops the body when it has passed whole or the client is gone; both end the call's record.
 impl Drop for AnswerBody {
     fn drop(&mut self) {
-        let unfinished = if self.is_end_stream() {
-            Ended::Complete
-        } else {
-            Ended::ClientGone
-        };
+        let unfinished = if self.is_end_stream() { Ended::Complete } else { Ended::ClientGone };
         let made = self.made.take().and_then(|answer| made_id(&answer));
         let record = self.record.take().map(|record| {
             let bytes_in = self.bytes_in.load(Ordering::Relaxed);
-            record
-                .ended(self.ended.unwrap_or(unfinished))
-                .moved(bytes_in, self.bytes_out)
-                .made(made)
+            record.ended(self.ended.unwrap_or(unfinished)).moved(bytes_in, self.bytes_out).made(made)
         });
         self.wire.answer_over(record);
     }

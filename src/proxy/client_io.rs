@@ -35,12 +35,7 @@ pub(super) struct ClientIo {
 
 impl ClientIo {
     pub(super) fn new(stream: Stream, wire: Arc<Wire>) -> Self {
-        Self {
-            stream,
-            wire,
-            in_request_line: true,
-            rest: BytesMut::new(),
-        }
+        Self { stream, wire, in_request_line: true, rest: BytesMut::new() }
     }
 
     pub(super) fn into_inner(self) -> Stream {

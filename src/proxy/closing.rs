@@ -17,12 +17,7 @@ pub(super) struct Closing {
 
 impl Closing {
     pub(super) fn new(pending: Pending, arrived: Instant) -> Self {
-        Self {
-            pending,
-            arrived,
-            ended: Ended::Complete,
-            outcome: Outcome::default(),
-        }
+        Self { pending, arrived, ended: Ended::Complete, outcome: Outcome::default() }
     }
 
     pub(super) fn status(mut self, status: u16) -> Self {
@@ -47,10 +42,7 @@ impl Closing {
     }
 
     pub(super) fn finish(self) {
-        let outcome = Outcome {
-            duration: self.elapsed(),
-            ..self.outcome
-        };
+        let outcome = Outcome { duration: self.elapsed(), ..self.outcome };
         self.pending.finish(self.ended, &outcome);
     }
 

@@ -54,13 +54,7 @@ pub async fn serve(gate: Arc<Gate>, client: Client, stream: Stream, drain: Watch
         .max_buf_size(gate.limits.headers + SLACK)
         .max_headers(MAX_HEADER_LINES)
         .serve_connection(TokioIo::new(ClientIo::new(stream, Arc::clone(&wire))), calls);
-    let mut driver = Driver {
-        server,
-        upstream: None,
-        upstream_over: false,
-        wire,
-        slow: None,
-    };
+    let mut driver = Driver { server, upstream: None, upstream_over: false, wire, slow: None };
     match driver.run(&gate, drain).await {
         End::TakenOver(hijack) => driver.take_over(*hijack).await,
         End::Closed(result) => {
@@ -163,11 +157,7 @@ impl Driver {
             return Poll::Pending;
         }
         let deadline = || Box::pin(sleep_until(Instant::now() + gate.limits.head_timeout));
-        self.slow
-            .get_or_insert_with(deadline)
-            .as_mut()
-            .poll(cx)
-            .map(|()| End::TooSlow)
+        self.slow.get_or_insert_with(deadline).as_mut().poll(cx).map(|()| End::TooSlow)
     }
 
     /// The client's stream, and what it sent that was not read as a request.
@@ -184,26 +174,11 @@ impl Driver {
         let client = self.server.into_parts();
         let engine = upstream.into_parts();
         let first = first_to_client(hijack.head, hijack.body, &engine.read_buf).await;
-        let client = Side {
-            stream: client.io.into_inner().into_inner(),
-            first,
-            unread: client.read_buf,
-        };
-        let engine = Side {
-            stream: engine.io.into_inner().into_inner(),
-            first: Bytes::new(),
-            unread: Bytes::new(),
-        };
-        let RelayEnd {
-            from_client,
-            to_client,
-            engine_closed,
-        } = Box::pin(relay(client, engine, hijack.direction)).await;
-        let ended = if engine_closed {
-            Ended::Complete
-        } else {
-            Ended::ClientGone
-        };
+        let client = Side { stream: client.io.into_inner().into_inner(), first, unread: client.read_buf };
+        let engine = Side { stream: engine.io.into_inner().into_inner(), first: Bytes::new(), unread: Bytes::new() };
+        let RelayEnd { from_client, to_client, engine_closed } =
+            Box::pin(relay(client, engine, hijack.direction)).await;
+        let ended = if engine_closed { Ended::Complete } else { Ended::ClientGone };
         hijack.closing.ended(ended).moved(from_client, to_client).finish();
     }
 }
@@ -232,16 +207,9 @@ struct Calls {
 
 impl Calls {
     fn new(gate: &Arc<Gate>, client: &Arc<Client>, wire: &Arc<Wire>) -> Self {
-        let limited = ServiceBuilder::new()
-            .layer(gate.calls.clone())
-            .service_fn(pipeline::call);
+        let limited = ServiceBuilder::new().layer(gate.calls.clone()).service_fn(pipeline::call);
         let (gate, client, wire) = (Arc::clone(gate), Arc::clone(client), Arc::clone(wire));
-        Self {
-            gate,
-            client,
-            wire,
-            limited: BoxCloneSyncService::new(limited),
-        }
+        Self { gate, client, wire, limited: BoxCloneSyncService::new(limited) }
     }
 }
 
@@ -253,12 +221,7 @@ impl hyper::service::Service<Request<Incoming>> for Calls {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         self.wire.begin_call();
         let (gate, client, wire) = (Arc::clone(&self.gate), Arc::clone(&self.client), Arc::clone(&self.wire));
-        let arrival = Arrival {
-            gate,
-            client,
-            wire,
-            request,
-        };
+        let arrival = Arrival { gate, client, wire, request };
         let limited = self.limited.clone();
         Box::pin(async move { limited.oneshot(arrival).await })
     }

@@ -68,22 +68,14 @@ impl Exchange<'_> {
         let mut upstream = match self.upstream().await {
             Ok(upstream) => upstream,
             Err(why) => {
-                return Ok(refuse(
-                    &Refusal::Unreachable(&why),
-                    self.wire,
-                    self.id,
-                    Some(self.record),
-                ));
+                return Ok(refuse(&Refusal::Unreachable(&why), self.wire, self.id, Some(self.record)));
             }
         };
         self.wire.forwarded();
         let answer = match upstream.forward(&self.permit, request).await {
             Ok(answer) => answer,
             Err(error) => {
-                self.record
-                    .ended(Ended::EngineGone)
-                    .moved(bytes_in.load(Ordering::Relaxed), 0)
-                    .finish();
+                self.record.ended(Ended::EngineGone).moved(bytes_in.load(Ordering::Relaxed), 0).finish();
                 return Err(error.into());
             }
         };
@@ -91,12 +83,7 @@ impl Exchange<'_> {
 
         let switched = answer.status() == StatusCode::SWITCHING_PROTOCOLS;
         if switched && self.takeover == Takeover::Never {
-            return Ok(refuse(
-                &Refusal::UnexpectedHijack,
-                self.wire,
-                self.id,
-                Some(self.record),
-            ));
+            return Ok(refuse(&Refusal::UnexpectedHijack, self.wire, self.id, Some(self.record)));
         }
         let raw = !is_head && self.is_raw(&answer, version);
         if !switched && !raw {
@@ -139,17 +126,9 @@ impl Exchange<'_> {
         };
         let reason = answer.extensions().get::<ReasonPhrase>();
         let head = engine::raw_head(status, reason, answer.headers());
-        let record = self
-            .record
-            .status(status.as_u16())
-            .moved(bytes_in.load(Ordering::Relaxed), 0);
+        let record = self.record.status(status.as_u16()).moved(bytes_in.load(Ordering::Relaxed), 0);
         let direction = if streams { Direction::Both } else { Direction::ToClient };
-        self.wire.hijack(Hijack {
-            head,
-            body: answer.into_body(),
-            direction,
-            closing: record,
-        });
+        self.wire.hijack(Hijack { head, body: answer.into_body(), direction, closing: record });
         pending().await
     }
 }
@@ -157,10 +136,8 @@ impl Exchange<'_> {
 /// With `Expect: 100-continue` the body waits for the engine's word. hyper's server answers the client `100 Continue` when
 /// its body is first polled, which must not happen before the engine has decided.
 fn hold_for_continue(request: &mut Request<ForwardBody>, wire: &Arc<Wire>) {
-    let expects = request
-        .headers()
-        .get(EXPECT)
-        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+    let expects =
+        request.headers().get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
     if !expects {
         return;
     }

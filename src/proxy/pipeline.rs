@@ -32,25 +32,13 @@ pub(super) struct Arrival {
 /// Takes one call from its head to its answer. An answer that takes the connection over goes to the driver instead; then
 /// this never returns.
 pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, EngineGone> {
-    let Arrival {
-        gate,
-        client,
-        wire,
-        request,
-    } = arrival;
-    let seen = Seen {
-        id: RecordId::new(),
-        time: jiff::Timestamp::now(),
-    };
+    let Arrival { gate, client, wire, request } = arrival;
+    let seen = Seen { id: RecordId::new(), time: jiff::Timestamp::now() };
     let arrived = Instant::now();
     let (mut head, body) = request.into_parts();
 
-    let asked = request::read(&Head {
-        method: &head.method,
-        uri: &head.uri,
-        version: head.version,
-        headers: &head.headers,
-    });
+    let asked =
+        request::read(&Head { method: &head.method, uri: &head.uri, version: head.version, headers: &head.headers });
     let body = Taken::take(asked.body, body, &gate.limits, &wire).await;
     let call = body.decode(&asked);
 
@@ -80,14 +68,7 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
     let takeover = Takeover::of(&call);
     drop(call);
     let body = body.forward(&wire, anew);
-    let exchange = Exchange {
-        gate: &gate,
-        wire: &wire,
-        permit,
-        takeover,
-        record,
-        id: seen.id,
-    };
+    let exchange = Exchange { gate: &gate, wire: &wire, permit, takeover, record, id: seen.id };
     exchange.run(Request::from_parts(head, body)).await
 }
 
@@ -100,15 +81,7 @@ pub(super) struct Seen {
 
 /// Judges a call by the policy in force.
 pub(super) fn judge(gate: &Gate, client: &Client, call: &Call<'_>, seen: Seen) -> Verdict {
-    policy::judge(
-        &gate.policy,
-        &client.peer,
-        call,
-        &Facts {
-            now: seen.time,
-            protected: &gate.protected,
-        },
-    )
+    policy::judge(&gate.policy, &client.peer, call, &Facts { now: seen.time, protected: &gate.protected })
 }
 
 /// Begins a call's record; an effect's intent is durable when this returns.
@@ -123,16 +96,5 @@ pub(super) async fn record(
 ) -> Result<Pending, Unwritten> {
     let Seen { id, time } = seen;
     let (door, peer) = (client.door.as_ref(), &client.peer);
-    gate.audit
-        .begin(&CallFacts {
-            id,
-            time,
-            door,
-            peer,
-            call,
-            verdict,
-            body,
-            user_agent,
-        })
-        .await
+    gate.audit.begin(&CallFacts { id, time, door, peer, call, verdict, body, user_agent }).await
 }

@@ -39,10 +39,7 @@ pub(super) async fn unparsed(gate: &Gate, client: &Client, driver: Driver, resul
 
 /// Records a head that was begun and not ended in time.
 pub(super) async fn too_slow(gate: &Gate, client: &Client) {
-    let why = format!(
-        "no whole request head within {} s; see limits.head-timeout",
-        gate.limits.head_timeout.as_secs()
-    );
+    let why = format!("no whole request head within {} s; see limits.head-timeout", gate.limits.head_timeout.as_secs());
     let (_id, closing) = begin(gate, client, irregular(Irregular::Malformed, &why)).await;
     if let Some(closing) = closing {
         closing.ended(Ended::Refused).finish();
@@ -50,26 +47,17 @@ pub(super) async fn too_slow(gate: &Gate, client: &Client) {
 }
 
 fn irregular(kind: Irregular, detail: &str) -> Irregularity {
-    Irregularity {
-        kind,
-        field: "head".into(),
-        detail: detail.to_owned(),
-    }
+    Irregularity { kind, field: "head".into(), detail: detail.to_owned() }
 }
 
 async fn begin(gate: &Gate, client: &Client, why: Irregularity) -> (RecordId, Option<Closing>) {
-    let seen = Seen {
-        id: RecordId::new(),
-        time: jiff::Timestamp::now(),
-    };
+    let seen = Seen { id: RecordId::new(), time: jiff::Timestamp::now() };
     let arrived = Instant::now();
     let asked = Asked::unreadable(why);
     let call = Call::unread(&asked);
     let verdict = judge(gate, client, &call, seen);
     let begun = record(gate, client, &call, &verdict, None, None, seen).await;
-    let pending = begun
-        .inspect_err(|error| tracing::error!(%error, "a refused connection cannot be recorded"))
-        .ok();
+    let pending = begun.inspect_err(|error| tracing::error!(%error, "a refused connection cannot be recorded")).ok();
     (seen.id, pending.map(|pending| Closing::new(pending, arrived)))
 }
 

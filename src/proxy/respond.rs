@@ -74,9 +74,7 @@ pub(super) fn refuse(
     let record = record.map(|record| record.status(status.as_u16()));
     let mut response = Response::new(AnswerBody::from_gate(body, wire, record, refusal.ended()));
     *response.status_mut() = status;
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response
 }
 

@@ -16,8 +16,7 @@ pub(super) fn rewrite(head: &mut Parts, call: &Call<'_>) -> Result<Option<Bytes>
     head.uri = call.asked.canonical_target().parse()?;
     let body = call.canonical_body().map(Bytes::from);
     if body.is_some() {
-        head.headers
-            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         reframe(head);
     }
     Ok(body)

@@ -19,11 +19,7 @@ pub(super) enum Taken {
     /// Read whole.
     Whole(Vec<u8>),
     /// Judged, but it could not be read whole: what was read, what is still to come, and why.
-    Partial {
-        first: Vec<u8>,
-        rest: Incoming,
-        why: Irregularity,
-    },
+    Partial { first: Vec<u8>, rest: Incoming, why: Irregularity },
     /// The client went away in the middle of it.
     Broken(Vec<u8>),
 }
@@ -37,11 +33,7 @@ impl Taken {
             BodyPlan::Judge => {}
         }
         let mut first = Vec::new();
-        let read = timeout(
-            limits.body_timeout,
-            read_whole(&mut body, &mut first, limits.body, wire),
-        )
-        .await;
+        let read = timeout(limits.body_timeout, read_whole(&mut body, &mut first, limits.body, wire)).await;
         let why = match read {
             Ok(ReadEnd::Whole) => return Self::Whole(first),
             Ok(ReadEnd::Broken) => return Self::Broken(first),
@@ -114,9 +106,5 @@ fn late(seconds: u64) -> Irregularity {
 }
 
 fn broken() -> Irregularity {
-    Irregularity {
-        kind: Irregular::Malformed,
-        field: "body".into(),
-        detail: "ended before it was complete".into(),
-    }
+    Irregularity { kind: Irregular::Malformed, field: "body".into(), detail: "ended before it was complete".into() }
 }

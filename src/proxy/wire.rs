@@ -115,11 +115,7 @@ impl Wire {
     pub(super) fn take_upstream(&self) -> Option<Upstream<ForwardBody>> {
         let mut state = self.state();
         let upstream = state.upstream.take();
-        if state.upstream_over {
-            None
-        } else {
-            upstream.filter(|upstream| !upstream.is_closed())
-        }
+        if state.upstream_over { None } else { upstream.filter(|upstream| !upstream.is_closed()) }
     }
 
     pub(super) fn put_upstream(&self, upstream: Upstream<ForwardBody>) {

@@ -19,12 +19,7 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A call whose body is not read.
     pub fn unread(asked: &'a Asked) -> Self {
-        Self {
-            asked,
-            body: Body::Unread,
-            irregularities: Vec::new(),
-            document: None,
-        }
+        Self { asked, body: Body::Unread, irregularities: Vec::new(), document: None }
     }
 
     /// Decodes a whole body the way the engine would. Never fails: what cannot be read is an [`Irregularity`].

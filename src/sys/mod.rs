@@ -1,9 +1,6 @@
 //! The only unsafe code: the system calls that no crate wraps.
 
-#![expect(
-    unsafe_code,
-    reason = "SO_PEERGROUPS is in no crate; each block says why it is sound"
-)]
+#![expect(unsafe_code, reason = "SO_PEERGROUPS is in no crate; each block says why it is sound")]
 
 use std::io;
 use std::mem::size_of;
