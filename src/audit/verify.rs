@@ -152,6 +152,12 @@ impl Walk {
         let mut link = before;
         link.follow(line).map_err(|why| self.explain(why, line, before, first_of_file))?;
         let brief = Brief::parse(line).ok_or_else(|| Broken::Form.to_string())?;
+        // Whole old files may be gone, by rotation; the beginning of one may not.
+        if first_of_file && !(brief.is_checkpoint() && brief.reason.as_deref() == Some("begin")) {
+            return Err(
+                "the file does not begin with its first checkpoint: lines before this one were removed".to_owned()
+            );
+        }
         self.report.first_seq.get_or_insert(before.seq);
         self.report.last_seq = Some(before.seq);
         self.link = Some(link);
