@@ -20,7 +20,7 @@ const KEY_FILE: u64 = 256;
 
 /// Arguments of `tidewaiter journal`.
 #[derive(Debug, clap::Args)]
-pub struct Args {
+pub(super) struct Args {
     #[command(subcommand)]
     command: Command,
 }
@@ -77,7 +77,7 @@ struct Filter {
 }
 
 /// Runs `tidewaiter journal`. 0: good; 1: the journal is broken or cannot be read.
-pub fn run(args: Args) -> ExitCode {
+pub(super) fn run(args: Args) -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
     let done = match args.command {
         Command::Verify { file, key, json } => print_report(&file, key.as_deref(), json, &mut out),

@@ -1,3 +1,4 @@
 //! Tests of behaviour, against a real Docker Engine. `make test` starts one and runs them.
 
+mod check;
 mod journal;
