@@ -1,7 +1,7 @@
 //! A whole request, read: what is asked, the decoded body, and everything odd about either.
 
 use super::decode::Document;
-use super::{Asked, Body, Irregularity};
+use super::{Asked, Body, Irregularity, Operation, build};
 
 /// What a policy judges and a record describes.
 #[derive(Debug)]
@@ -19,7 +19,12 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A call whose body is not read.
     pub fn unread(asked: &'a Asked) -> Self {
-        Self { asked, body: Body::Unread, irregularities: Vec::new(), document: None }
+        let body = if asked.operation == Operation::ImageBuild {
+            Body::Build(build::read(&asked.query))
+        } else {
+            Body::Unread
+        };
+        Self { asked, body, irregularities: Vec::new(), document: None }
     }
 
     /// Decodes a whole body the way the engine would. Never fails: what cannot be read is an [`Irregularity`].
