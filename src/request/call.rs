@@ -1,6 +1,6 @@
 //! A whole request, read: what is asked, the decoded body, and everything odd about either.
 
-use super::decode::Document;
+use super::decode::{self, Document};
 use super::{Asked, Body, Irregularity, Operation, build};
 
 /// What a policy judges and a record describes.
@@ -19,23 +19,21 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A call whose body is not read.
     pub fn unread(asked: &'a Asked) -> Self {
-        let body = if asked.operation == Operation::ImageBuild {
-            Body::Build(build::read(&asked.query))
-        } else {
-            Body::Unread
-        };
+        let is_build = asked.operation == Operation::ImageBuild;
+        let body = if is_build { Body::Build(build::read(&asked.query)) } else { Body::Unread };
         Self { asked, body, irregularities: Vec::new(), document: None }
     }
 
     /// Decodes a whole body the way the engine would. Never fails: what cannot be read is an [`Irregularity`].
-    pub fn decode(asked: &'a Asked, _body: &'a [u8]) -> Self {
-        Self::unread(asked)
+    pub fn decode(asked: &'a Asked, body: &'a [u8]) -> Self {
+        let decode::Decoded { body, document, irregularities } = decode::decode(asked, body);
+        Self { asked, body, irregularities, document }
     }
 
     /// The body to send to the engine in place of the client's: each known key once, in its own spelling, unknown ones and
     /// all values as they came. `None` if there is no judged JSON body.
     pub fn canonical_body(&self) -> Option<Vec<u8>> {
-        None
+        self.document.as_ref().and_then(|document| decode::write(self.asked.operation, document))
     }
 
     /// Everything odd, head first.
