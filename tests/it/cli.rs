@@ -14,6 +14,7 @@ run() { docker run --rm --name "$NAME" "$@"; }
 # Polls a command for a minute.
 until_ok() { local n; for n in $(seq 600); do if "$@" >/dev/null 2>&1; then return; fi; sleep 0.1; done; echo "in vain: $*"; exit 1; }
 clean() {
+    jobs -p | xargs -r kill -KILL # a stream that outlives the script would hold its output open
     docker ps -aq --filter "name=$NAME" | xargs -r docker rm -fv
     docker network ls -q --filter "name=$NAME" | xargs -r docker network rm
     docker images -q "$NAME" | xargs -r docker rmi -f
