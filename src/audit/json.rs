@@ -37,6 +37,14 @@ impl<'a> Object<'a> {
         self.out
     }
 
+    /// Writes a key that came from outside.
+    pub(super) fn foreign_key(&mut self, key: &str, limit: usize) -> &mut Vec<u8> {
+        self.separate();
+        string(self.out, key, limit);
+        self.out.push(b':');
+        self.out
+    }
+
     pub(super) fn text(&mut self, key: &str, value: &str, limit: usize) {
         string(self.key(key), value, limit);
     }

@@ -1,7 +1,7 @@
 //! The lines of a call: rendered where the call is served, from what came in, with every text bounded and every secret tagged.
 
 use super::json::{Array, Object, display};
-use super::redact::{Argv, Redactor};
+use super::redact::{Argv, Redacted, Redactor};
 use super::{CallFacts, Ended, Level, Outcome, lifecycle};
 use crate::peer::{Peer, UnixPeer};
 use crate::policy::{Action, Verdict};
@@ -15,6 +15,8 @@ const NAME: usize = 256;
 const ELEMENTS: usize = 64;
 /// Longest element of a list.
 const ELEMENT: usize = 512;
+/// Longest redacted body; what is larger is named by its size and hash only.
+const BODY: usize = 1 << 20;
 
 /// What all lines of one call share, rendered once.
 #[derive(Debug)]
@@ -44,17 +46,18 @@ struct Container {
 
 impl Common {
     /// Renders what is known before the call is forwarded.
-    pub(super) fn render(facts: &CallFacts<'_>, _level: Level, host: &str, redactor: &Redactor) -> Self {
+    pub(super) fn render(facts: &CallFacts<'_>, level: Level, host: &str, redactor: &Redactor) -> Self {
         let asked = facts.call.asked;
         let mut head = Vec::with_capacity(160);
         lifecycle::head(&mut head, facts.id, facts.time, host, "call");
+        let (body, clear) = redacted_body(facts, level, redactor);
         let mut middle = Vec::with_capacity(1024);
         let mut object = Object::resume(&mut middle);
         policy(&mut object, facts.verdict);
         object.text("door", facts.door, NAME);
         object.object("peer", |o| peer(o, facts.peer, redactor));
         principal(&mut object, facts.verdict);
-        object.object("request", |o| request(o, facts, redactor));
+        object.object("request", |o| request(o, facts, clear, redactor));
         let mut tail = Vec::with_capacity(512);
         let mut object = Object::resume(&mut tail);
         image(&mut object, facts, redactor);
@@ -65,7 +68,7 @@ impl Common {
             middle,
             container: Container::of(asked),
             tail,
-            body: Vec::new(),
+            body,
             makes_container: asked.operation.name() == "ContainerCreate",
         }
     }
@@ -204,7 +207,7 @@ fn unix_peer(object: &mut Object<'_>, peer: &UnixPeer, redactor: &Redactor) {
     }
 }
 
-fn request(object: &mut Object<'_>, facts: &CallFacts<'_>, redactor: &Redactor) {
+fn request(object: &mut Object<'_>, facts: &CallFacts<'_>, clear: bool, redactor: &Redactor) {
     let asked = facts.call.asked;
     object.text("operation", asked.operation.name(), NAME);
     object.text("class", asked.operation.class().name(), NAME);
@@ -215,7 +218,7 @@ fn request(object: &mut Object<'_>, facts: &CallFacts<'_>, redactor: &Redactor) 
     }
     if let Some(body) = facts.body {
         object.display("body_bytes", body.len());
-        if body.is_empty() {
+        if clear {
             object.text("body_sha256", &super::chain::sha256(body), NAME);
         } else {
             // Where values were tagged, a plain hash of the whole would let anyone guess them offline.
@@ -223,6 +226,29 @@ fn request(object: &mut Object<'_>, facts: &CallFacts<'_>, redactor: &Redactor) 
         }
     }
     optional(object, "user_agent", facts.user_agent);
+}
+
+/// The member `body`, and whether it says all that came.
+fn redacted_body(facts: &CallFacts<'_>, level: Level, redactor: &Redactor) -> (Vec<u8>, bool) {
+    let mut out = Vec::new();
+    let Some(bytes) = facts.body else { return (out, false) };
+    if level < Level::Request {
+        return (out, bytes.is_empty());
+    }
+    let Some(document) = &facts.call.document else {
+        return (out, bytes.is_empty());
+    };
+    out.reserve(bytes.len() + 64);
+    let mut object = Object::resume(&mut out);
+    let tagged = Redacted::new(redactor).write(object.key("body"), document.root());
+    if out.len() > BODY {
+        let size = out.len();
+        out.clear();
+        Object::resume(&mut out).object("body", |o| o.display("omitted", size));
+        return (out, false);
+    }
+    out.shrink_to_fit();
+    (out, !tagged)
 }
 
 fn image(object: &mut Object<'_>, facts: &CallFacts<'_>, redactor: &Redactor) {

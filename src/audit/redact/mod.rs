@@ -4,6 +4,7 @@
 //! the key. What we do not know is tagged too: the lists here are of what is clear.
 
 mod argv;
+mod body;
 mod target;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 pub(super) use argv::Argv;
+pub(super) use body::Redacted;
 
 /// Words in a name that say its value is a secret. `key` counts at the end of a name only.
 const SECRET_WORDS: [&str; 11] =

@@ -1,6 +1,9 @@
 //! Tables: what stays, and what becomes a tag.
 
+use proptest::prelude::*;
+
 use super::*;
+use crate::request::decode::{Document, Limits};
 
 fn redactor() -> Redactor {
     Redactor::new(&[9; 32])
@@ -70,5 +73,68 @@ fn targets() {
     ];
     for (given, expected) in table {
         assert_eq!(shown(&redactor().target(given), &["S1", "S2", "u:S1"]), expected);
+    }
+}
+
+fn body(json: &str) -> (String, bool) {
+    let document = document(json);
+    let mut out = Vec::new();
+    let redactor = redactor();
+    let tagged = Redacted::new(&redactor).write(&mut out, document.root());
+    (String::from_utf8(out).unwrap(), tagged)
+}
+
+fn document(json: &str) -> Document<'_> {
+    Document::read(json.as_bytes(), Limits).unwrap()
+}
+
+#[test]
+fn bodies() {
+    let table = [
+        (
+            r#"{"HostConfig":{"Binds":["/:/h:ro"],"Memory":1},"Image":"alpine","Tty":true}"#,
+            r#"{"HostConfig":{"Binds":["/:/h:ro"],"Memory":1},"Image":"alpine","Tty":true}"#,
+            false,
+        ),
+        (r#"{"Env":["A=S1","B=S1","C"]}"#, r#"{"Env":["A=<S1>","B=<S1>","C"]}"#, true),
+        (r#"{"eNV":["A=S1"]}"#, r#"{"eNV":["A=<S1>"]}"#, true),
+        (r#"{"Labels":{"a":"S1"}}"#, r#"{"Labels":{"a":"<S1>"}}"#, true),
+        (r#"{"Cmd":["x","--password","S1"]}"#, r#"{"Cmd":["x","--password","<S1>"]}"#, true),
+        (r#"{"Entrypoint":"x --password S1"}"#, r#"{"Entrypoint":"x --password <S1>"}"#, true),
+        (
+            r#"{"HostConfig":{"LogConfig":{"Config":{"t":"S1"},"Type":"splunk"}}}"#,
+            r#"{"HostConfig":{"LogConfig":{"Config":{"t":"<S1>"},"Type":"splunk"}}}"#,
+            true,
+        ),
+        (r#"{"Healthcheck":{"Retries":3,"Test":["S1"]}}"#, r#"{"Healthcheck":{"Retries":3,"Test":["<S1>"]}}"#, true),
+        (r#"{"Image":{"a":"S1"},"Tty":"S1"}"#, r#"{"Image":"<{"a":"S1"}>","Tty":"S1"}"#, true),
+        (
+            r#"{"NetworkingConfig":{"EndpointsConfig":{"n":{"Aliases":["web"],"DriverOpts":{"o":"S1"}}}}}"#,
+            r#"{"NetworkingConfig":{"EndpointsConfig":{"n":{"Aliases":["web"],"DriverOpts":{"o":"<S1>"}}}}}"#,
+            true,
+        ),
+        (r#"{"NewField":"S1"}"#, r#"{"NewField":"<S1>"}"#, true),
+        (r#"{"Data":"S2","Password":"S1"}"#, r#"{"Data":"<S2>","Password":"<S1>"}"#, true),
+    ];
+    for (given, expected, tagged) in table {
+        let (got, any) = body(given);
+        let got = shown(&got, &["S1", "S2", r#"{"a":"S1"}"#]).replace("\"<S1>\"", "<S1>");
+        assert_eq!((got.replace('"', ""), any), (expected.replace('"', ""), tagged), "{given}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_redacted_body_is_json_without_the_secret(key in "[ -~]{0,12}", deep in 0usize..24) {
+        let name = serde_json::Value::from(key.clone()).to_string();
+        let mut json = format!("{{{name}:\"s3cr3tMARK\",\"Env\":[\"A=s3cr3tMARK\"]}}");
+        for _ in 0..deep {
+            json = format!("{{\"HostConfig\":{json}}}");
+        }
+
+        let (out, tagged) = body(&json);
+        prop_assert!(tagged);
+        prop_assert!(!out.contains("s3cr3tMARK"), "{}", out);
+        prop_assert!(serde_json::from_str::<serde_json::Value>(&out).is_ok());
     }
 }
