@@ -223,7 +223,8 @@ fn a_vanished_client_frees_everything() {
         }
         // Half a head, half a body, and nothing at all.
         Wire::open(&gate.socket()).send("GET /_pi");
-        Wire::open(&gate.socket()).send("POST /v1.41/containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: 9\r\n\r\n{");
+        Wire::open(&gate.socket())
+            .send("POST /v1.41/containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: 9\r\n\r\n{");
         Wire::open(&gate.socket());
     }
     eventually("every descriptor is closed", || (descriptors(&gate) <= before).then_some(()));

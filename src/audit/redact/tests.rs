@@ -85,7 +85,7 @@ fn body(json: &str) -> (String, bool) {
 }
 
 fn document(json: &str) -> Document<'_> {
-    Document::read(json.as_bytes(), Limits).unwrap()
+    Document::read(json.as_bytes(), Limits::default()).unwrap()
 }
 
 #[test]

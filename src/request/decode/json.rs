@@ -84,7 +84,8 @@ impl<'a> Document<'a> {
     /// # Errors
     /// If it is not JSON in Go's grammar, or exceeds a limit.
     pub fn read(input: &'a [u8], limits: Limits) -> Result<Self, JsonError> {
-        let mut reader = Reader { input, at: 0, nodes: Vec::with_capacity(input.len() / 24), open: Vec::new(), flaw: None };
+        let mut reader =
+            Reader { input, at: 0, nodes: Vec::with_capacity(input.len() / 24), open: Vec::new(), flaw: None };
         if u32::try_from(input.len()).is_err() {
             return Err(reader.error("a document of 4 GiB"));
         }

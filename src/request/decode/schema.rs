@@ -171,13 +171,8 @@ pub(super) const RESTART_POLICY: &[Field] = &[("Name", Text), ("MaximumRetryCoun
 
 const DEVICE: &[Field] = &[("PathOnHost", Text), ("PathInContainer", Text), ("CgroupPermissions", Text)];
 
-const DEVICE_REQUEST: &[Field] = &[
-    ("Driver", Text),
-    ("Count", Int),
-    ("DeviceIDs", TEXTS),
-    ("Capabilities", List(&TEXTS)),
-    ("Options", OPTIONS),
-];
+const DEVICE_REQUEST: &[Field] =
+    &[("Driver", Text), ("Count", Int), ("DeviceIDs", TEXTS), ("Capabilities", List(&TEXTS)), ("Options", OPTIONS)];
 
 pub(super) const MOUNT: &[Field] = &[
     ("Type", Text),
@@ -243,13 +238,8 @@ pub(super) const EXEC_CREATE: &[Field] = &[
 
 pub(super) const EXEC_START: &[Field] = &[("Detach", Bool), ("Tty", Bool), ("ConsoleSize", List(&Int))];
 
-pub(super) const VOLUME_CREATE: &[Field] = &[
-    ("Name", Text),
-    ("Driver", Text),
-    ("DriverOpts", OPTIONS),
-    ("Labels", OPTIONS),
-    ("ClusterVolumeSpec", Any),
-];
+pub(super) const VOLUME_CREATE: &[Field] =
+    &[("Name", Text), ("Driver", Text), ("DriverOpts", OPTIONS), ("Labels", OPTIONS), ("ClusterVolumeSpec", Any)];
 
 pub(super) const NETWORK_CREATE: &[Field] = &[
     ("Name", Text),
