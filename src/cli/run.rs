@@ -1,11 +1,14 @@
 //! `tidewaiter run`: configuration, logs, runtime, and then [`crate::app`].
 
 use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
 
 use super::{BAD_CONFIG, NO, Shared, USAGE, check, print};
+use crate::audit::Follower;
 use crate::config::{self, Config, Host};
 
 /// Arguments of `tidewaiter run`.
@@ -50,7 +53,38 @@ fn serve(config: Config) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start the runtime: {error}"))?;
-    runtime.block_on(Box::pin(crate::app::run(config))).map_err(|error| error.to_string())
+    if io::stdout().is_terminal() {
+        runtime.spawn(show_calls(config.audit.journal.clone()));
+    }
+    let ended = runtime.block_on(Box::pin(crate::app::run(config))).map_err(|error| error.to_string());
+    // A look-up that hangs in the name service must not hold up the exit.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    ended
+}
+
+/// Prints the calls that matter, read from the journal so that a slow terminal holds up nobody.
+async fn show_calls(journal: PathBuf) {
+    let mut follower = loop {
+        match Follower::open_at_end(&journal) {
+            Ok(follower) => break follower,
+            // It is made when the gate opens.
+            Err(_not_yet) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    };
+    let colour = print::coloured(&io::stdout());
+    loop {
+        match follower.next().await {
+            Ok(record) => {
+                if let Some(line) = record.record().and_then(|record| crate::sink::line(&record, colour)) {
+                    print::out(line);
+                }
+            }
+            Err(error) => {
+                tracing::warn!(%error, "calls are no longer shown; they are in the journal");
+                return;
+            }
+        }
+    }
 }
 
 /// A filter that is misspelt must not silently log nothing.

@@ -9,6 +9,8 @@ pub struct Host {
     pub uid: u32,
     /// `$XDG_RUNTIME_DIR`.
     pub runtime: Option<PathBuf>,
+    /// Whether `XDG_STATE_HOME` was set.
+    pub state_is_said: bool,
     /// `$XDG_STATE_HOME`, else `~/.local/state`.
     pub state: Option<PathBuf>,
     /// What relative paths of flags start from.
@@ -24,6 +26,7 @@ impl Host {
             uid: nix::unistd::geteuid().as_raw(),
             runtime: directory("XDG_RUNTIME_DIR"),
             state: directory("XDG_STATE_HOME").or_else(|| Some(directory("HOME")?.join(".local/state"))),
+            state_is_said: directory("XDG_STATE_HOME").is_some(),
             directory: std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")),
             default_file: PathBuf::from("/etc/tidewaiter/tidewaiter.toml"),
         }
@@ -36,12 +39,20 @@ impl Host {
 
     /// Where the journal is when no place is named.
     pub(super) fn journal(&self) -> Option<PathBuf> {
-        self.place("/var/log/tidewaiter", self.state.as_ref()).map(|directory| directory.join("journal.jsonl"))
+        self.kept("/var/log/tidewaiter").map(|directory| directory.join("journal.jsonl"))
     }
 
     /// Where the state is when no place is named.
     pub(super) fn state(&self) -> Option<PathBuf> {
-        self.place("/var/lib/tidewaiter", self.state.as_ref())
+        self.kept("/var/lib/tidewaiter")
+    }
+
+    /// Root's place, unless `XDG_STATE_HOME` is set: then even root means it.
+    fn kept(&self, root: &str) -> Option<PathBuf> {
+        match &self.state {
+            Some(state) if self.state_is_said => Some(state.join("tidewaiter")),
+            state => self.place(root, state.as_ref()),
+        }
     }
 
     fn place(&self, root: &str, user: Option<&PathBuf>) -> Option<PathBuf> {

@@ -157,6 +157,7 @@ fn place() -> (tempfile::TempDir, Host) {
         uid: nix::unistd::geteuid().as_raw(),
         runtime: Some(directory.path().join("run")),
         state: Some(directory.path().join("state")),
+        state_is_said: false,
         directory: directory.path().to_owned(),
         default_file: directory.path().join("default.toml"),
     };

@@ -64,10 +64,8 @@ fn except(policy: &Policy, principal: &str, call: &Call<'_>, now: Timestamp, fin
     if finding.reaction != Reaction::Deny {
         return;
     }
-    let image = match &call.body {
-        Body::ContainerCreate(create) => create.image.as_deref().and_then(Image::parse),
-        _none => None,
-    };
+    let text = if let Body::ContainerCreate(create) = &call.body { create.image.as_deref() } else { None };
+    let image = text.and_then(Image::parse);
     let covering = policy.exceptions.iter().find(|exception| {
         let whom = exception.principals.is_empty() || exception.principals.iter().any(|name| name == principal);
         let what = exception.checks.contains(&finding.check);

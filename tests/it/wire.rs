@@ -286,10 +286,10 @@ fn a_detached_exec_is_an_ordinary_answer() {
 
 #[test]
 fn a_session_is_switched_to_http_2() {
-    let request = "POST /session HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\
-                   X-Docker-Expose-Session-Uuid: wire\r\n\r\n";
     let (direct, through) = both(|wire| {
-        let head = wire.send(request).head().unwrap();
+        let head = "POST /session HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n";
+        let session = format!("{head}X-Docker-Expose-Session-Uuid: {}\r\n\r\n", unique("session"));
+        let head = wire.send(session).head().unwrap();
         (head, wire.take(24))
     });
     assert_eq!(direct, through);

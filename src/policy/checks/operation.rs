@@ -43,17 +43,12 @@ fn endpoint(found: &mut Found<'_>, call: &Call<'_>) {
     {
         found.add(Check::RequestOldApi, "path", &format!("{version} is older than {oldest}; use a newer client"));
     }
-    match class {
-        Class::ImagesMint => found.add(Check::ImageLoad, "path", asked.operation.name()),
-        Class::BuildSession => found.add(Check::BuildSession, "path", SESSION),
-        Class::Plugins => {
-            found.add_if(asked.method != http::Method::GET, Check::PluginInstall, "path", asked.operation.name())
-        }
-        Class::Swarm | Class::Secrets => {
-            found.add_if(asked.method != http::Method::GET, Check::SwarmChange, "path", asked.operation.name());
-        }
-        _plain => {}
-    }
+    let reads = asked.method == http::Method::GET;
+    let name = asked.operation.name();
+    found.add_if(class == Class::ImagesMint, Check::ImageLoad, "path", name);
+    found.add_if(class == Class::BuildSession, Check::BuildSession, "path", SESSION);
+    found.add_if(class == Class::Plugins && !reads, Check::PluginInstall, "path", name);
+    found.add_if(matches!(class, Class::Swarm | Class::Secrets) && !reads, Check::SwarmChange, "path", name);
     if asked.operation == Operation::ImageTag {
         let target = [asked.query.first("repo"), asked.query.first("tag")].map(Option::unwrap_or_default).join(":");
         found.add(Check::ImageTag, "query.repo", &target);

@@ -17,10 +17,8 @@ fn asked(operation: Operation) -> Asked {
 fn read(body: &str) -> (ContainerCreate<'_>, Vec<Irregular>) {
     let Decoded { body, irregularities, .. } = decode(&asked(Operation::ContainerCreate), body.as_bytes());
     let kinds = irregularities.iter().map(|odd| odd.kind).collect();
-    match body {
-        Body::ContainerCreate(create) => (*create, kinds),
-        _unread => (ContainerCreate::default(), kinds),
-    }
+    let create = if let Body::ContainerCreate(create) = body { *create } else { ContainerCreate::default() };
+    (create, kinds)
 }
 
 #[test]

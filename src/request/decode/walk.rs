@@ -68,7 +68,7 @@ pub(super) fn check(value: Value<'_, '_>, shape: &Shape, place: &Place<'_>, foun
         (Shape::Map(element), Kind::Object) => check_map(value, element, place, found),
         (Shape::Struct(known), Kind::Object) => check_struct(value, known, place, found),
         _mismatch => {
-            found.push(malformed(place, &format!("{} where {} is wanted", kind_name(kind), shape_name(shape))))
+            found.push(malformed(place, &format!("{} where {} is wanted", kind_name(kind), shape_name(shape))));
         }
     }
 }
