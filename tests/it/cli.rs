@@ -63,7 +63,7 @@ scripts! {
     "#
 
     a_terminal_is_resized: r#"
-        wait_for_size='until [ "$(stty size)" = "$1" ]; do sleep 0.05; done; echo "size $1"'
+        wait_for_size='until [ "$(stty size 2>/dev/null)" = "$1" ]; do sleep 0.05; done; echo "size $1"'
         docker create -it --name "$NAME" busybox \
             sh -c "f() { $wait_for_size; }; f '24 80'; f '40 132'; read line; echo got \$line; exit 5" >/dev/null
         $PTY "docker start -ai $NAME" size=24x80 'wait=size 24 80' size=40x132 'wait=size 40 132' raw 'send=hello\r'
@@ -72,7 +72,7 @@ scripts! {
     a_terminal_is_detached_and_attached: r#"
         docker create -it --name "$NAME" busybox sh -c '
             read one; echo "one $one"
-            until [ "$(stty size)" = "30 100" ]; do sleep 0.05; done; echo attached
+            until [ "$(stty size 2>/dev/null)" = "30 100" ]; do sleep 0.05; done; echo attached
             read two; echo "two $two"; exit 6' >/dev/null
         $PTY "docker start -ai $NAME" raw 'send=first\r' 'wait=one first' 'send=\x10\x11'
         docker inspect -f '{{.State.Running}}' "$NAME"

@@ -4,6 +4,19 @@ use super::Found;
 use crate::policy::Check;
 use crate::request::{HostConfig, Text};
 
+/// Namespaced, and safe by Kubernetes' Pod Security Standards.
+const SAFE_SYSCTLS: [&str; 9] = [
+    "kernel.shm_rmid_forced",
+    "net.ipv4.ip_local_port_range",
+    "net.ipv4.ip_unprivileged_port_start",
+    "net.ipv4.ping_group_range",
+    "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl",
+    "net.ipv4.tcp_keepalive_probes",
+    "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_syncookies",
+];
+
 pub(super) fn check(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
     found.add_if(host.privileged, Check::Privileged, &format!("{at}.Privileged"), "true");
     capabilities(found, host, at);
@@ -15,7 +28,7 @@ pub(super) fn check(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
             found.add(Check::SecurityMaskedPaths, format!("{at}.{field}"), "replaces the engine's own list");
         }
     }
-    for (name, _value) in &host.sysctls {
+    for (name, _value) in host.sysctls.iter().filter(|(name, _)| !SAFE_SYSCTLS.contains(&name.as_ref())) {
         found.add(Check::SysctlSet, format!("{at}.Sysctls.{name}"), name);
     }
 }
