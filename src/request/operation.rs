@@ -9,8 +9,18 @@ pub enum Operation {
     ContainerStart,
     /// `POST /containers/{id}/attach`
     ContainerAttach,
+    /// `POST /containers/{id}/update`
+    ContainerUpdate,
+    /// `POST /containers/{id}/exec`
+    ContainerExec,
     /// `POST /exec/{id}/start`
     ExecStart,
+    /// `POST /volumes/create`
+    VolumeCreate,
+    /// `POST /networks/create`
+    NetworkCreate,
+    /// `POST /networks/{id}/connect`
+    NetworkConnect,
     /// `GET|HEAD /_ping`
     SystemPing,
     /// No such endpoint.
