@@ -143,9 +143,19 @@ impl<'d, 'a> Value<'d, 'a> {
         self.number()
     }
 
+    /// A number's value, if Go could decode it into a `uint64`.
+    pub(super) fn unsigned(self) -> Option<u64> {
+        self.number()
+    }
+
     fn number<T: FromStr>(self) -> Option<T> {
         let is_number = self.kind() == Kind::Number;
         is_number.then(|| str::from_utf8(self.raw()).ok()?.parse().ok()).flatten()
+    }
+
+    /// Whether the value leaves a Go variable as it was made: null, false, 0 or an empty string.
+    pub(super) fn is_zero(self) -> bool {
+        matches!(self.raw(), b"null" | b"false" | b"0" | b"\"\"")
     }
 
     /// An array's elements; none for anything else.

@@ -1,0 +1,96 @@
+//! The smaller bodies: exec, update, volumes, networks.
+
+use super::container::driver_options;
+use super::host::restart_policy;
+use super::json::{Kind, Value};
+use super::read::{flag, options, some_text, words};
+use super::schema;
+use super::walk::fields;
+use crate::request::{ContainerUpdate, ExecCreate, ExecStart, NetworkConnect, NetworkCreate, VolumeCreate};
+
+pub(super) fn exec_create<'a>(object: Value<'_, 'a>) -> ExecCreate<'a> {
+    let mut exec = ExecCreate::default();
+    for (name, value) in fields(object, schema::EXEC_CREATE) {
+        match name {
+            "Privileged" => flag(value, &mut exec.privileged),
+            "User" => some_text(value, &mut exec.user),
+            "WorkingDir" => some_text(value, &mut exec.working_dir),
+            "Cmd" => words(value, &mut exec.cmd),
+            _harmless => {}
+        }
+    }
+    exec
+}
+
+pub(super) fn exec_start(object: Value<'_, '_>) -> ExecStart {
+    let mut start = ExecStart::default();
+    for (name, value) in fields(object, schema::EXEC_START) {
+        match name {
+            "Detach" => flag(value, &mut start.detach),
+            "Tty" => flag(value, &mut start.tty),
+            _harmless => {}
+        }
+    }
+    start
+}
+
+pub(super) fn container_update<'a>(object: Value<'_, 'a>) -> ContainerUpdate<'a> {
+    let mut update = ContainerUpdate::default();
+    for (name, value) in fields(object, schema::CONTAINER_UPDATE) {
+        match name {
+            "RestartPolicy" => restart_policy(value, &mut update.restart_policy),
+            // 0 keeps the limit that is there.
+            "Memory" if value.kind() != Kind::Null => update.memory = value.integer().filter(|limit| *limit != 0),
+            // A pointer in Go, which null resets.
+            "PidsLimit" => update.pids_limit = value.integer(),
+            _harmless => {}
+        }
+    }
+    update
+}
+
+pub(super) fn volume_create<'a>(object: Value<'_, 'a>) -> VolumeCreate<'a> {
+    let mut volume = VolumeCreate::default();
+    for (name, value) in fields(object, schema::VOLUME_CREATE) {
+        match name {
+            "Name" => some_text(value, &mut volume.name),
+            "Driver" => some_text(value, &mut volume.driver),
+            "DriverOpts" => options(value, &mut volume.driver_options),
+            "ClusterVolumeSpec" => volume.cluster |= value.kind() != Kind::Null,
+            _harmless => {}
+        }
+    }
+    volume
+}
+
+pub(super) fn network_create<'a>(object: Value<'_, 'a>) -> NetworkCreate<'a> {
+    let mut network = NetworkCreate::default();
+    for (name, value) in fields(object, schema::NETWORK_CREATE) {
+        match name {
+            "Name" => some_text(value, &mut network.name),
+            "Driver" => some_text(value, &mut network.driver),
+            "Scope" => some_text(value, &mut network.scope),
+            "Options" => options(value, &mut network.options),
+            "IPAM" => {
+                let driver = fields(value, schema::IPAM).filter(|(name, _)| *name == "Driver");
+                driver.for_each(|(_, value)| some_text(value, &mut network.ipam_driver));
+            }
+            "ConfigFrom" => {
+                fields(value, schema::CONFIG_FROM).for_each(|(_, value)| some_text(value, &mut network.config_from));
+            }
+            _harmless => {}
+        }
+    }
+    network
+}
+
+pub(super) fn network_connect<'a>(object: Value<'_, 'a>) -> NetworkConnect<'a> {
+    let mut connect = NetworkConnect::default();
+    for (name, value) in fields(object, schema::NETWORK_CONNECT) {
+        match name {
+            "Container" => some_text(value, &mut connect.container),
+            _endpoint => driver_options(value, &mut connect.driver_options),
+        }
+    }
+    connect
+}
