@@ -133,6 +133,11 @@ impl<'d, 'a> Value<'d, 'a> {
         Some(if node.escaped { Cow::Owned(unescape(inner)) } else { String::from_utf8_lossy(inner) })
     }
 
+    /// Whether it is a string with escapes in it.
+    pub(super) fn is_escaped(self) -> bool {
+        self.document.node(self.index).is_some_and(|node| node.escaped)
+    }
+
     /// A boolean's value.
     pub fn boolean(self) -> Option<bool> {
         (self.kind() == Kind::Bool).then(|| self.raw() == b"true")

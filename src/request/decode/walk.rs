@@ -109,13 +109,18 @@ pub(super) fn check(value: Value<'_, '_>, shape: &Shape, place: &Place<'_>, foun
 }
 
 fn check_text(value: Value<'_, '_>, shape: &Shape, place: &Place<'_>, found: &mut Found) {
+    let is_prose = matches!(shape, Shape::Text);
+    // JSON lets no control character but DEL stand in a string unescaped.
+    if !value.is_escaped() && is_prose {
+        return;
+    }
     let Some(text) = value.text() else { return };
     if matches!(shape, Shape::Ascii) && !text.is_ascii() {
         let detail =
             format_args!("holds more than ASCII, which the engine turns into other letters; write plain ASCII");
         found.push(Irregular::Ambiguous, place, detail);
     }
-    check_controls(&text, matches!(shape, Shape::Text), place, found);
+    check_controls(&text, is_prose, place, found);
 }
 
 /// C strings end at a NUL, while Go's path cleaning takes it for a letter; what names something to the engine or the kernel
