@@ -6,7 +6,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use tidewaiter::request::decode::{Document, Limits};
-use tidewaiter::request::{Asked, BodyPlan, Call, Operation, Query};
+use tidewaiter::request::{Asked, Call, Irregular, Irregularity, Operation};
 
 const BODY: &str = r#"{
 "Hostname": "", "Domainname": "", "User": "", "AttachStdin": false, "AttachStdout": true, "AttachStderr": true,
@@ -38,16 +38,9 @@ fn create_body(size: usize) -> Vec<u8> {
 }
 
 fn decode(c: &mut Criterion) {
-    let asked = Asked {
-        operation: Operation::ContainerCreate,
-        method: http::Method::POST,
-        target: String::new(),
-        api_version: None,
-        resource: None,
-        query: Query::default(),
-        body: BodyPlan::Judge,
-        irregularities: Vec::new(),
-    };
+    let mut asked =
+        Asked::unreadable(Irregularity { kind: Irregular::Path, field: String::new(), detail: String::new() });
+    asked.operation = Operation::ContainerCreate;
     for (name, size) in [("4KiB", 4 << 10), ("64KiB", 64 << 10)] {
         let body = create_body(size);
         let mut group = c.benchmark_group(name);

@@ -7,21 +7,14 @@ mod odd;
 mod properties;
 
 use super::{Decoded, decode};
-use crate::request::{
-    Asked, Body, BodyPlan, Call, ContainerCreate, HostConfig, Irregular, Irregularity, Operation, Query,
-};
+use crate::request::{Asked, Body, Call, ContainerCreate, HostConfig, Irregular, Irregularity, Operation};
 
 fn asked(operation: Operation) -> Asked {
-    Asked {
-        operation,
-        method: http::Method::POST,
-        target: String::new(),
-        api_version: None,
-        resource: None,
-        query: Query::default(),
-        body: BodyPlan::Judge,
-        irregularities: Vec::new(),
-    }
+    let none = Irregularity { kind: Irregular::Path, field: String::new(), detail: String::new() };
+    let mut asked = Asked::unreadable(none);
+    asked.operation = operation;
+    asked.irregularities.clear();
+    asked
 }
 
 /// The create with a busybox that has these members more.
