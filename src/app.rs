@@ -2,15 +2,16 @@
 
 use std::sync::Arc;
 
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{Service, ServiceBuilder, ServiceExt};
 
-use crate::audit::{Audit, OpenError};
+use crate::audit::{Audit, LifecycleEvent, OpenError};
 use crate::config::Config;
 use crate::engine::{self, Dialer, Inspect};
-use crate::listen::{self, Accepted, BindError, Door};
+use crate::listen::{self, AcceptTrouble, Accepted, BindError, Door};
 use crate::peer::{Lookup, Peer};
 use crate::proxy::{self, Client, Gate, Limits};
 use crate::runtime::{self, Termination, Watch};
@@ -64,11 +65,16 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     for door in doors {
         tracing::info!(door = door.name(), engine = %config.engine, mode = ?gate.policy.mode(), "open");
         let (gate, lookup, drain) = (Arc::clone(&gate), Arc::clone(&lookup), drain.clone());
+        let address = config.doors.iter().find(|settings| settings.name == door.name());
+        let address = address.map(|settings| settings.address.to_string()).unwrap_or_default();
+        audit.lifecycle(LifecycleEvent::Listen { door: door.name().to_owned(), address }).await;
+        open.spawn(tell_trouble(audit.clone(), door.name().to_owned(), door.trouble()));
         open.spawn(keep(door, gate, lookup, drain, config.limits.connections));
     }
 
     termination.requested().await;
     tracing::info!(seconds = config.limits.drain.as_secs(), "draining");
+    audit.lifecycle(LifecycleEvent::Drain { reason: "signal".into(), open: audit.stats().open }).await;
     trigger.drain();
     tokio::select! {
         () = async { while open.join_next().await.is_some() {} } => {}
@@ -107,6 +113,14 @@ async fn keep(door: Door, gate: Arc<Gate>, lookup: Arc<Lookup>, drain: Watch, co
     drop(door);
     while let Some(ended) = open.join_next().await {
         report(ended);
+    }
+}
+
+/// Records when a door cannot take connections, and when it can again, until the door is closed.
+async fn tell_trouble(audit: Audit, door: String, mut trouble: watch::Receiver<AcceptTrouble>) {
+    while trouble.changed().await.is_ok() {
+        let AcceptTrouble { error, count } = trouble.borrow_and_update().clone();
+        audit.lifecycle(LifecycleEvent::Accept { door: door.clone(), error, count }).await;
     }
 }
 

@@ -1,3 +1,7 @@
 //! Arguments, configuration, `app::run`, exit code.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tidewaiter::cli::main()
+}

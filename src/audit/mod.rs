@@ -1,9 +1,35 @@
 //! One record per call, always: an intent that is durable before an effect, and an outcome that closes it.
+//!
+//! Pure: `record` renders a call, `redact` takes the secrets out, `chain` links the lines. `writer` is the thread that owns the
+//! file, `recover` reads its end after a crash, `verify` and `follow` read it for others.
 
-mod journal;
-mod pending;
+// What a record says.
+mod json;
+mod lifecycle;
+mod record;
+mod redact;
 mod settings;
 
-pub use journal::{Audit, OpenError, Opened, Unwritten};
+// How it is kept.
+mod chain;
+mod file;
+mod journal;
+mod keys;
+mod pending;
+mod recover;
+mod writer;
+
+// How it is read.
+mod follow;
+mod line;
+mod verify;
+
+#[cfg(test)]
+mod tests;
+
+pub use follow::{Follower, Line};
+pub use journal::{Audit, OpenError, Opened, Stats, Unwritten};
+pub use lifecycle::LifecycleEvent;
 pub use pending::{CallFacts, Ended, Outcome, Pending, RecordId};
 pub use settings::{Level, Levels, OnFailure, Rotate, Settings, SyncPolicy};
+pub use verify::{Fault, PublicKey, Report, files, verify};

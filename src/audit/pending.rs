@@ -4,13 +4,19 @@ use std::fmt;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, mpsc};
+use tokio::time::Instant;
 
+use super::line::Stage;
+use super::record::Common;
+use super::writer::{Entry, Record};
+use super::{Level, Levels};
 use crate::peer::Peer;
-use crate::policy::Verdict;
-use crate::request::Call;
+use crate::policy::{Action, Reaction, Verdict};
+use crate::request::{Call, Operation};
 
 /// Id of a record: a UUID of version 7, shown to the client in a refusal.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RecordId(uuid::Uuid);
 
 /// Everything a call's record says before its outcome is known.
@@ -71,12 +77,30 @@ pub struct Outcome {
 #[derive(Debug)]
 pub struct Pending {
     id: RecordId,
+    open: Option<Box<Open>>,
+}
+
+/// What a recorded call holds until its outcome.
+#[derive(Debug)]
+pub(super) struct Open {
+    common: Common,
+    /// The place in the queue that makes finishing infallible.
+    place: mpsc::OwnedPermit<Entry>,
+    /// One of the calls that may be open.
+    call: OwnedSemaphorePermit,
+    since: Instant,
+    durable: bool,
 }
 
 impl RecordId {
     /// A new id.
     pub fn new() -> Self {
         Self(uuid::Uuid::now_v7())
+    }
+
+    /// Reads an id as it is displayed.
+    pub fn parse(text: &str) -> Option<Self> {
+        uuid::Uuid::try_parse(text).ok().map(Self)
     }
 }
 
@@ -92,10 +116,51 @@ impl fmt::Display for RecordId {
     }
 }
 
+impl Ended {
+    /// The name in records.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::Refused => "refused",
+            Self::ClientGone => "client_gone",
+            Self::EngineGone => "engine_gone",
+            Self::EngineUnreachable => "engine_unreachable",
+            Self::Aborted => "aborted",
+        }
+    }
+}
+
+impl Open {
+    pub(super) fn new(
+        common: Common,
+        place: mpsc::OwnedPermit<Entry>,
+        call: OwnedSemaphorePermit,
+        durable: bool,
+    ) -> Box<Self> {
+        let since = Instant::now();
+        Box::new(Self { common, place, call, since, durable })
+    }
+
+    fn end(self, id: RecordId, ended: Ended, outcome: &Outcome) {
+        let record = Record {
+            content: self.common.outcome(ended, outcome),
+            call: Some((Stage::Outcome, id)),
+            durable: self.durable,
+            ack: None,
+        };
+        self.place.send(Entry::Record(record));
+        drop(self.call);
+    }
+}
+
 impl Pending {
-    /// For a call that is not recorded (level `none`, or `on-failure = "forward"`).
+    /// For a call that is not recorded (level `none`, or `on-failure = "forward"` and no place in the queue).
     pub(super) const fn unrecorded(id: RecordId) -> Self {
-        Self { id }
+        Self { id, open: None }
+    }
+
+    pub(super) const fn recorded(id: RecordId, open: Box<Open>) -> Self {
+        Self { id, open: Some(open) }
     }
 
     /// Id of the record.
@@ -104,5 +169,67 @@ impl Pending {
     }
 
     /// Records the outcome. Never blocks: the place in the queue was reserved with the intent.
-    pub fn finish(self, _ended: Ended, _outcome: &Outcome) {}
+    pub fn finish(mut self, ended: Ended, outcome: &Outcome) {
+        self.end(ended, outcome);
+    }
+
+    /// The intent's line; `None` for a call that is not recorded.
+    pub(super) fn intent(&self) -> Option<Vec<u8>> {
+        self.open.as_ref().map(|open| open.common.intent())
+    }
+
+    /// The body stands in the intent: a stream of hours need not hold it.
+    pub(super) fn forget_body(&mut self) {
+        if let Some(open) = &mut self.open {
+            open.common.forget_body();
+        }
+    }
+
+    /// Records that the gate refused the call because its intent could not be written.
+    pub(super) fn refuse_unwritten(mut self) {
+        let outcome = Outcome { status: Some(503), duration: self.elapsed(), ..Outcome::default() };
+        self.end(Ended::Refused, &outcome);
+    }
+
+    fn end(&mut self, ended: Ended, outcome: &Outcome) {
+        if let Some(open) = self.open.take() {
+            open.end(self.id, ended, outcome);
+        }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.open.as_ref().map(|open| open.since.elapsed()).unwrap_or_default()
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        if self.open.is_some() {
+            let outcome = Outcome { duration: self.elapsed(), ..Outcome::default() };
+            self.end(Ended::Aborted, &outcome);
+        }
+    }
+}
+
+/// How much of a call is recorded. What the policy spoke of is recorded whatever the operator chose for its kind.
+pub(super) fn level_of(levels: Levels, facts: &CallFacts<'_>) -> Level {
+    let operation = facts.call.asked.operation;
+    let chosen = if operation == Operation::SystemPing {
+        levels.ping
+    } else if operation.has_effect() {
+        levels.effects
+    } else {
+        levels.default
+    };
+    let spoken_of =
+        facts.verdict.action != Action::Allow || facts.verdict.findings.iter().any(|f| f.reaction > Reaction::Allow);
+    if spoken_of { chosen.max(Level::Metadata) } else { chosen }
+}
+
+/// Whether the call must not be forwarded before its intent is written.
+pub(super) const fn intent_needed(facts: &CallFacts<'_>, failing: bool) -> bool {
+    match facts.verdict.action {
+        Action::Deny => false,
+        Action::Allow | Action::Observe => failing || facts.call.asked.operation.has_effect(),
+    }
 }

@@ -1,1 +1,108 @@
 //! The command line: one file per subcommand.
+//!
+//! Exit codes: 0 good, 1 no, 2 wrong usage, 78 a configuration that cannot be used (`EX_CONFIG` of sysexits.h).
+
+mod check;
+mod journal;
+mod print;
+mod run;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::config::Flags;
+use crate::policy::Mode;
+
+const NO: u8 = 1;
+const USAGE: u8 = 2;
+const BAD_CONFIG: u8 = 78;
+
+/// An auditing proxy in front of the Docker Engine API.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Open the doors and judge every call until told to stop.
+    Run(run::Run),
+    /// Validate the configuration and the policy; every mistake at once.
+    Check(check::Check),
+    /// Read the journal.
+    Journal(journal::Args),
+}
+
+/// What `run` and `check` have in common.
+#[derive(Debug, Args)]
+struct Shared {
+    /// Configuration file [default: /etc/tidewaiter/tidewaiter.toml, if it is there].
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address of a door (unix://PATH, or tcp://ADDRESS:PORT on loopback); replaces the doors of the file. May be repeated.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Vec<String>,
+    /// Address of the Docker Engine (unix://PATH); replaces that of the file.
+    #[arg(long, value_name = "ADDRESS")]
+    engine: Option<String>,
+    /// Policy file; replaces that of the file.
+    #[arg(long, value_name = "FILE")]
+    policy: Option<PathBuf>,
+    /// Mode of the policy, its profiles' own modes included.
+    #[arg(long)]
+    mode: Option<ModeArg>,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ModeArg {
+    /// Refuse what is denied.
+    Enforce,
+    /// Forward everything; record what would have been refused.
+    Monitor,
+}
+
+impl From<Shared> for Flags {
+    fn from(shared: Shared) -> Self {
+        Self {
+            config: shared.config,
+            listen: shared.listen,
+            engine: shared.engine,
+            policy: shared.policy,
+            mode: shared.mode.map(|mode| match mode {
+                ModeArg::Enforce => Mode::Enforce,
+                ModeArg::Monitor => Mode::Monitor,
+            }),
+        }
+    }
+}
+
+/// Reads the arguments and does what they say.
+pub fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version come as errors too; they are printed to standard output and are good.
+            let code = if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS };
+            return error.print().map_or(ExitCode::from(NO), |()| code);
+        }
+    };
+    match cli.command {
+        Command::Run(run) => run::run(run),
+        Command::Check(check) => check::run(check),
+        Command::Journal(args) => journal::run(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

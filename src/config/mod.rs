@@ -1,10 +1,27 @@
 //! Both files an operator writes, validated once: every mistake at once, each with its place.
+//!
+//! [`load`] opens the files by [`trusted`], reads `tidewaiter.toml` by `sections` (over `table`, which collects mistakes
+//! instead of stopping at the first, and `value`, which reads one value), and hands the policy's text to `policy`.
+
+mod address;
+mod host;
+mod load;
+mod sections;
+mod table;
+pub mod trusted;
+mod value;
+
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::policy::Policy;
 use crate::{audit, engine, listen};
+
+pub use host::Host;
+pub use load::{Flags, Loaded, Report, load};
 
 /// Everything the program runs by.
 #[derive(Debug, Clone)]
@@ -40,4 +57,19 @@ pub struct Limits {
     pub body_timeout: Duration,
     /// How long streams may go on after SIGTERM.
     pub drain: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            body: 4 << 20,
+            // The engine takes heads of up to 1 MiB; a smaller limit would be seen in monitor mode.
+            headers: 1 << 20,
+            connections: 4096,
+            calls: 1024,
+            head_timeout: Duration::from_secs(30),
+            body_timeout: Duration::from_secs(60),
+            drain: Duration::from_secs(10),
+        }
+    }
 }

@@ -16,6 +16,8 @@ use crate::runtime::Stream;
 #[derive(Debug, Default)]
 pub struct HalfClose {
     client_fin: AtomicBool,
+    /// Something of the request has been written: a flush before that is of an idle connection.
+    request_written: AtomicBool,
     request_over: AtomicBool,
 }
 
@@ -40,6 +42,7 @@ impl HalfClose {
 
     /// A request begins; its body is still to come.
     pub fn request_begins(&self) {
+        self.request_written.store(false, Ordering::Release);
         self.request_over.store(false, Ordering::Release);
     }
 
@@ -49,7 +52,8 @@ impl HalfClose {
     }
 
     fn may_send_fin(&self) -> bool {
-        self.request_over.load(Ordering::Acquire) && self.is_client_fin()
+        let written = self.request_written.load(Ordering::Acquire);
+        written && self.request_over.load(Ordering::Acquire) && self.is_client_fin()
     }
 }
 
@@ -75,7 +79,9 @@ impl AsyncRead for EngineIo {
 
 impl AsyncWrite for EngineIo {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
+        self.half.request_written.store(true, Ordering::Release);
+        Poll::Ready(written)
     }
 
     fn poll_write_vectored(
@@ -83,7 +89,9 @@ impl AsyncWrite for EngineIo {
         cx: &mut Context<'_>,
         bufs: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, bufs));
+        self.half.request_written.store(true, Ordering::Release);
+        Poll::Ready(written)
     }
 
     fn is_write_vectored(&self) -> bool {

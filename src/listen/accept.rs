@@ -1,8 +1,10 @@
 //! Accepting, come what may: an error is classified, waited out and told once; it never ends the loop.
+//!
+//! No descriptor is kept in reserve to accept and close connections when the process has run out of them: a client that
+//! waits in the backlog is served as soon as something is given back, one that is turned away fails somebody's build.
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -17,6 +19,9 @@ const MIN_PAUSE: Duration = Duration::from_millis(5);
 /// Longest pause. Waiting clients are in the backlog; they lose nothing but this time.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
+/// Lost connections in a row that are believed: a security module's refusal looks like one, and stays.
+const MAX_LOST: u32 = 64;
+
 /// A connection that was accepted.
 #[derive(Debug)]
 pub struct Accepted {
@@ -26,43 +31,40 @@ pub struct Accepted {
     pub remote: Option<SocketAddr>,
 }
 
-/// Accept errors in a row.
-#[derive(Debug, Default)]
-pub(super) struct Trouble {
-    in_a_row: AtomicU64,
+/// Whether a door can take connections.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct AcceptTrouble {
+    /// What the kernel said first; `None`: connections are taken.
+    pub error: Option<String>,
+    /// Failures in a row, or when it is over, how many there were.
+    pub count: u64,
 }
 
-/// What an accept error asks for.
+/// What an accept error is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// That one connection is lost; the next may be fine.
     Connection,
-    /// The process or the host has run out of something; wait until some is given back.
-    Exhausted,
-    /// Nothing known; wait too, so that it cannot spin.
-    Other,
+    /// The process or the host has run out of something, the listener is gone, or nothing is known: wait, so that it
+    /// cannot spin.
+    Listener,
 }
 
 impl Door {
-    /// Waits for the next connection. Never fails: while the kernel refuses, it says so once and goes on trying.
+    /// Waits for the next connection. Never fails: while the kernel refuses, it says so and goes on trying.
     pub async fn accept(&self) -> Accepted {
-        let mut pause = MIN_PAUSE;
+        let mut lost = 0;
         loop {
             match self.try_accept().await {
                 Ok(accepted) => {
                     self.recovered();
                     return accepted;
                 }
-                Err(error) => match classify(&error) {
-                    Kind::Connection => {
-                        tracing::debug!(%error, door = self.name(), "a connection ended before it was accepted");
-                    }
-                    Kind::Exhausted | Kind::Other => {
-                        self.in_trouble(&error);
-                        sleep(pause).await;
-                        pause = (pause * 2).min(MAX_PAUSE);
-                    }
-                },
+                Err(error) if classify(&error) == Kind::Connection && lost < MAX_LOST => {
+                    lost += 1;
+                    tracing::debug!(%error, door = self.name(), "a connection ended before it was accepted");
+                }
+                Err(error) => sleep(pause(self.in_trouble(&error))).await,
             }
         }
     }
@@ -76,35 +78,69 @@ impl Door {
             Listener::Tcp(listener) => {
                 let (stream, remote) = listener.accept().await?;
                 // Without it small answers wait for the client's next acknowledgement.
-                stream.set_nodelay(true)?;
-                socket2::SockRef::from(&stream).set_keepalive(true)?;
+                let options = stream.set_nodelay(true);
+                // A client that vanished without a FIN would hold its place for ever.
+                if let Err(error) = options.and_then(|()| socket2::SockRef::from(&stream).set_keepalive(true)) {
+                    tracing::debug!(%error, door = self.name(), "a connection keeps its default options");
+                }
                 Ok(Accepted { stream: Stream::Tcp(stream), remote: Some(remote) })
             }
         }
     }
 
-    /// Says it once an episode, not once a try: the log must not fill up while everything else runs out.
-    fn in_trouble(&self, error: &io::Error) {
-        if self.trouble.in_a_row.fetch_add(1, Ordering::Relaxed) == 0 {
-            tracing::error!(%error, door = self.name(), "cannot accept connections; trying on, clients wait meanwhile");
+    /// Counts a failure. Says it at the first, and ever more rarely after that: the log must not fill up while everything
+    /// else runs out, nor fall silent on a listener that is gone for good.
+    fn in_trouble(&self, error: &io::Error) -> u64 {
+        let mut count = 1;
+        self.trouble.send_if_modified(|trouble| {
+            let begins = trouble.error.is_none();
+            if begins {
+                *trouble = AcceptTrouble { error: Some(error.to_string()), count: 0 };
+            }
+            trouble.count = trouble.count.saturating_add(1);
+            count = trouble.count;
+            begins
+        });
+        if count.is_power_of_two() {
+            tracing::error!(%error, count, door = self.name(), "cannot accept connections; trying on, clients wait");
         }
+        count
     }
 
     fn recovered(&self) {
-        let tries = self.trouble.in_a_row.swap(0, Ordering::Relaxed);
-        if tries > 0 {
-            tracing::warn!(tries, door = self.name(), "accepting connections again");
+        let ended = self.trouble.send_if_modified(|trouble| trouble.error.take().is_some());
+        if ended {
+            tracing::warn!(count = self.trouble.borrow().count, door = self.name(), "accepting connections again");
         }
     }
 }
 
+/// How long to wait after so many failures in a row.
+fn pause(count: u64) -> Duration {
+    let doublings = u32::try_from(count.saturating_sub(1)).unwrap_or(u32::MAX);
+    MIN_PAUSE.saturating_mul(2_u32.saturating_pow(doublings)).min(MAX_PAUSE)
+}
+
 fn classify(error: &io::Error) -> Kind {
     match error.raw_os_error().map(Errno::from_raw) {
-        Some(Errno::ECONNABORTED | Errno::ECONNRESET | Errno::EPROTO | Errno::EPERM | Errno::EINTR | Errno::EAGAIN) => {
-            Kind::Connection
-        }
-        Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::ENOBUFS) => Kind::Exhausted,
-        _unknown => Kind::Other,
+        // On TCP, accept(2) also passes on what had already gone wrong on the new connection's network.
+        Some(
+            Errno::ECONNABORTED
+            | Errno::ECONNRESET
+            | Errno::EPROTO
+            | Errno::EPERM
+            | Errno::EINTR
+            | Errno::EAGAIN
+            | Errno::ENETDOWN
+            | Errno::ENOPROTOOPT
+            | Errno::EHOSTDOWN
+            | Errno::ENONET
+            | Errno::EHOSTUNREACH
+            | Errno::EOPNOTSUPP
+            | Errno::ENETUNREACH
+            | Errno::ETIMEDOUT,
+        ) => Kind::Connection,
+        _exhausted_or_unknown => Kind::Listener,
     }
 }
 
@@ -116,14 +152,23 @@ mod tests {
     fn accept_errors_are_classified() {
         for (errno, kind) in [
             (Errno::ECONNABORTED, Kind::Connection),
-            (Errno::EMFILE, Kind::Exhausted),
-            (Errno::ENFILE, Kind::Exhausted),
-            (Errno::ENOMEM, Kind::Exhausted),
-            (Errno::ENOBUFS, Kind::Exhausted),
-            (Errno::EBADF, Kind::Other),
+            (Errno::EPERM, Kind::Connection),
+            (Errno::ENETDOWN, Kind::Connection),
+            (Errno::EMFILE, Kind::Listener),
+            (Errno::ENFILE, Kind::Listener),
+            (Errno::ENOMEM, Kind::Listener),
+            (Errno::ENOBUFS, Kind::Listener),
+            (Errno::EBADF, Kind::Listener),
+            (Errno::EINVAL, Kind::Listener),
         ] {
             assert_eq!(classify(&errno.into()), kind, "{errno}");
         }
-        assert_eq!(classify(&io::Error::other("none of the kernel's")), Kind::Other);
+        assert_eq!(classify(&io::Error::other("none of the kernel's")), Kind::Listener);
+    }
+
+    #[test]
+    fn pauses_grow_to_the_longest_and_no_further() {
+        let pauses = [1, 2, 8, 9, 1000, u64::MAX].map(|count| pause(count).as_millis());
+        assert_eq!(pauses, [5, 10, 640, 1000, 1000, 1000]);
     }
 }

@@ -3,7 +3,7 @@
 mod accept;
 mod claim;
 
-pub use accept::Accepted;
+pub use accept::{AcceptTrouble, Accepted};
 
 use std::fmt;
 use std::io;
@@ -12,8 +12,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
 
-use self::accept::Trouble;
 use self::claim::Claim;
 
 /// One door, as configured.
@@ -48,7 +48,7 @@ pub enum Address {
 pub struct Door {
     name: Arc<str>,
     listener: Listener,
-    trouble: Trouble,
+    trouble: watch::Sender<AcceptTrouble>,
 }
 
 #[derive(Debug)]
@@ -73,9 +73,11 @@ enum Why {
     Live,
     #[error("another tidewaiter holds {0}; stop it, or give this door another address")]
     Held(PathBuf),
-    #[error("there is something else than a socket; move it away")]
-    NotASocket,
-    #[error("the path is longer than the {} bytes a Unix socket may have", claim::MAX_PATH)]
+    #[error("{0} is something else than a socket; move it away")]
+    NotASocket(PathBuf),
+    #[error("anybody may write to {0} and put another socket in its place; take that away (chmod o-w)")]
+    OpenDirectory(PathBuf),
+    #[error("the path is longer than the {} bytes a door's may have; choose a shorter one", claim::MAX_PATH)]
     TooLong,
     #[error("plain TCP is for loopback addresses only: whoever reaches it is root on this host")]
     NotLoopback,
@@ -98,7 +100,7 @@ impl Door {
         };
         let name = settings.name.clone();
         match listener {
-            Ok(listener) => Ok(Self { name: name.into(), listener, trouble: Trouble::default() }),
+            Ok(listener) => Ok(Self { name: name.into(), listener, trouble: watch::Sender::default() }),
             Err(why) => Err(BindError { name, address: settings.address.to_string(), why }),
         }
     }
@@ -106,6 +108,11 @@ impl Door {
     /// The door's name.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// Whether it can take connections: changes when it cannot, and when it can again.
+    pub fn trouble(&self) -> watch::Receiver<AcceptTrouble> {
+        self.trouble.subscribe()
     }
 }
 

@@ -7,11 +7,14 @@ const ID_DIGITS: usize = 64;
 ///
 /// Shapes: `/docker/<id>`, `<parent>/<id>`, `…/docker-<id>.scope`, `libpod-<id>.scope`; with nested cgroups below. A build
 /// step (`/docker/buildkit/<short id>`) is no container, nor is podman's monitor (`libpod-conmon-<id>.scope`).
+///
+/// Below a service nothing is believed: systemd hands the cgroups below `user@1000.service`, and below any service with
+/// `Delegate=`, to a user, who could name one after a container and pass for it.
 pub(super) fn of_cgroup(text: &str) -> Option<String> {
     text.lines().find_map(|line| {
         // hierarchy-ID:controllers:path
         let path = line.splitn(3, ':').nth(2)?;
-        path.split('/').find_map(of_component)
+        path.split('/').take_while(|component| !component.ends_with(".service")).find_map(of_component)
     })
 }
 
@@ -45,6 +48,9 @@ mod tests {
             (format!("0::/machine.slice/libpod-conmon-{ID}.scope\n"), false),
             ("0::/docker/buildkit/xi2pn3kx8mtnl\n".to_owned(), false),
             ("0::/user.slice/user-1000.slice/session-2.scope\n".to_owned(), false),
+            (format!("0::/user.slice/user-1000.slice/user@1000.service/docker-{ID}.scope\n"), false),
+            (format!("0::/system.slice/runner.service/{ID}\n"), false),
+            (format!("0::/docker/{ID}/system.slice/runner.service/{INNER}\n"), true),
             (format!("0::/docker/{}\n", ID.to_uppercase()), false),
             (format!("0::/docker/{ID}0\n"), false),
             ("nonsense".to_owned(), false),

@@ -3,6 +3,7 @@
 //! A fact that could not be had is `None`; it is never guessed and never 0.
 
 mod container;
+mod ids;
 mod lookup;
 mod names;
 mod process;

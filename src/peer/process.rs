@@ -2,13 +2,15 @@
 //!
 //! A pid may be reused between `connect(2)` and the look-up. Facts are read first; then the pidfd, or where the kernel has
 //! none for sockets the start time, must say that it was the same living process all along, or they are dropped. What
-//! remains: a process may execute another program between its connect and the look-up.
+//! remains: a process may execute another program between its connect and the look-up, and before Linux 6.5 a pid that was
+//! reused before the look-up began goes unnoticed.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
 
+use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout};
 use nix::sys::socket::{getsockopt, sockopt};
 
@@ -26,6 +28,21 @@ const MAX_ARGUMENTS: usize = 64;
 /// `loginuid` of a process that nobody logged in for.
 const NO_LOGIN: u32 = u32::MAX;
 
+/// A process that connected.
+#[derive(Debug)]
+pub(super) struct Process {
+    pid: u32,
+    hold: Hold,
+}
+
+/// What tells that a pid still means the same process.
+#[derive(Debug)]
+enum Hold {
+    Pidfd(OwnedFd),
+    /// Its start time when the look-up began.
+    Began(u64),
+}
+
 /// What was learned of a process.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Facts {
@@ -35,26 +52,51 @@ pub(super) struct Facts {
     pub(super) container: Option<String>,
 }
 
-/// Reads the facts of the process at the other end of a Unix socket, whose pid the kernel gave.
-pub(super) fn of_peer(socket: BorrowedFd<'_>, pid: u32) -> Facts {
-    let pidfd = getsockopt(&socket, sockopt::PeerPidfd).ok();
-    let began = pidfd.is_none().then(|| start_time(pid)).flatten();
-    let facts = read(pid);
-    let same = match &pidfd {
-        Some(pidfd) => is_alive(pidfd),
-        // Before Linux 6.5: at least it is the same process now as when the reading began.
-        None => began.is_some() && began == start_time(pid),
-    };
-    if same { facts } else { Facts::default() }
+impl Process {
+    /// Takes hold of the process at the other end of a Unix socket, whose pid the kernel gave; `None` if it is gone.
+    pub(super) fn of_peer(socket: BorrowedFd<'_>, pid: u32) -> Option<Self> {
+        Self::held(pid, getsockopt(&socket, sockopt::PeerPidfd))
+    }
+
+    fn held(pid: u32, pidfd: nix::Result<OwnedFd>) -> Option<Self> {
+        let hold = match pidfd {
+            Ok(pidfd) => Hold::Pidfd(pidfd),
+            // Only a kernel that has no such option. Any other error says that the process was reaped (ESRCH, EINVAL, by
+            // version): its pid may by now be somebody else's, whose start time would look right.
+            Err(Errno::ENOPROTOOPT) => Hold::Began(start_time(pid)?),
+            Err(_reaped) => return None,
+        };
+        Some(Self { pid, hold })
+    }
+
+    pub(super) const fn pid(&self) -> u32 {
+        self.pid
+    }
+
+    /// Whether all that was read of the pid since it was taken hold of was this process's.
+    pub(super) fn is_same(&self) -> bool {
+        match &self.hold {
+            Hold::Pidfd(pidfd) => is_alive(pidfd),
+            Hold::Began(began) => start_time(self.pid) == Some(*began),
+        }
+    }
+
+    /// Everything but the command line. Waits for nobody: the kernel answers from its own memory.
+    pub(super) fn facts(&self) -> Facts {
+        let of = |name| text(&format!("/proc/{}/{name}", self.pid));
+        Facts {
+            exe: std::fs::read_link(format!("/proc/{}/exe", self.pid)).ok(),
+            cmdline: None,
+            login_uid: of("loginuid").and_then(|text| text.trim().parse().ok()).filter(|&uid| uid != NO_LOGIN),
+            container: of("cgroup").and_then(|text| container::of_cgroup(&text)),
+        }
+    }
 }
 
-fn read(pid: u32) -> Facts {
-    Facts {
-        exe: std::fs::read_link(format!("/proc/{pid}/exe")).ok(),
-        cmdline: file(pid, "cmdline", MAX_CMDLINE).map(|bytes| arguments(&bytes)),
-        login_uid: text(pid, "loginuid").and_then(|text| text.trim().parse().ok()).filter(|&uid| uid != NO_LOGIN),
-        container: text(pid, "cgroup").and_then(|text| container::of_cgroup(&text)),
-    }
+/// The command line of a process. Blocks, and at worst for ever: it is read from the process's own memory, which may be
+/// mapped from a file system that the process itself serves (FUSE), or not.
+pub(super) fn cmdline(pid: u32) -> Option<Vec<String>> {
+    file(&format!("/proc/{pid}/cmdline"), MAX_CMDLINE).map(|bytes| arguments(&bytes))
 }
 
 /// A pidfd is readable once its process is dead, even before it is reaped.
@@ -65,7 +107,12 @@ fn is_alive(pidfd: &OwnedFd) -> bool {
 
 /// Clock ticks from boot to the process's start: field 22 of `stat`, counted behind the name, which may hold anything.
 fn start_time(pid: u32) -> Option<u64> {
-    let stat = text(pid, "stat")?;
+    // The name's bytes are the process's own choice, and need not be UTF-8.
+    let stat = file(&format!("/proc/{pid}/stat"), MAX_FILE)?;
+    started(&String::from_utf8_lossy(&stat))
+}
+
+fn started(stat: &str) -> Option<u64> {
     let (_name, fields) = stat.rsplit_once(')')?;
     fields.split_ascii_whitespace().nth(19)?.parse().ok()
 }
@@ -76,14 +123,15 @@ fn arguments(bytes: &[u8]) -> Vec<String> {
     arguments.map(|argument| String::from_utf8_lossy(argument).into_owned()).collect()
 }
 
-fn text(pid: u32, name: &str) -> Option<String> {
-    file(pid, name, MAX_FILE).and_then(|bytes| String::from_utf8(bytes).ok())
+/// A small file of the kernel's.
+pub(super) fn text(path: &str) -> Option<String> {
+    file(path, MAX_FILE).and_then(|bytes| String::from_utf8(bytes).ok())
 }
 
-fn file(pid: u32, name: &str, most: u64) -> Option<Vec<u8>> {
+fn file(path: &str, most: u64) -> Option<Vec<u8>> {
     let read = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();
-        File::open(format!("/proc/{pid}/{name}"))?.take(most).read_to_end(&mut bytes)?;
+        File::open(path)?.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
     read().ok()
@@ -104,26 +152,46 @@ mod tests {
     use super::*;
 
     #[test]
-    fn our_own_process_is_known() {
+    fn our_own_process_is_known_by_pidfd_and_by_start_time() {
         let (ours, _theirs) = UnixStream::pair().unwrap();
         let (pid, uid, _gid) = credentials(ours.as_fd()).unwrap();
         assert_eq!((pid, uid), (std::process::id(), nix::unistd::getuid().as_raw()));
-        let facts = of_peer(ours.as_fd(), pid);
-        assert_eq!(facts.exe, std::env::current_exe().ok());
-        assert_eq!(facts.cmdline.unwrap(), std::env::args().take(MAX_ARGUMENTS).collect::<Vec<_>>());
+        let old_kernel = Process::held(pid, Err(Errno::ENOPROTOOPT)).unwrap();
+        for process in [Process::of_peer(ours.as_fd(), pid).unwrap(), old_kernel] {
+            assert_eq!(process.facts().exe, std::env::current_exe().ok());
+            assert!(process.is_same());
+        }
+        assert_eq!(cmdline(pid).unwrap(), std::env::args().take(MAX_ARGUMENTS).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_pid_whose_owner_was_reaped_is_nobodys_even_if_it_is_in_use_again() {
+        // Our own pid stands for the one that was reused: it is alive, and yet not the peer's.
+        for reaped in [Errno::ESRCH, Errno::EINVAL, Errno::ENODATA] {
+            assert!(Process::held(std::process::id(), Err(reaped)).is_none(), "{reaped}");
+        }
+    }
+
+    #[test]
+    fn a_pid_that_started_anew_is_not_the_same() {
+        let began = start_time(std::process::id()).unwrap();
+        let other = Process { pid: std::process::id(), hold: Hold::Began(began + 1) };
+        assert!(!other.is_same());
     }
 
     #[test]
     fn nothing_is_said_of_a_process_that_is_gone() {
         let mut child = Command::new("true").stdout(Stdio::null()).spawn().unwrap();
         child.wait().unwrap();
-        assert_eq!(start_time(child.id()), None);
-        assert_eq!(read(child.id()), Facts::default());
+        assert!(Process::held(child.id(), Err(Errno::ENOPROTOOPT)).is_none());
+        assert_eq!(cmdline(child.id()), None);
     }
 
     #[test]
     fn a_name_with_brackets_does_not_hide_the_start_time() {
-        assert!(start_time(std::process::id()).is_some());
+        let fields = (4..22).map(|field| field.to_string()).collect::<Vec<_>>().join(" ");
+        assert_eq!(started(&format!("7 (a) S 1 (b) \u{fffd}) S {fields} 4711 0 0")), Some(4711));
+        assert_eq!(started("7 (cut off) S 1"), None);
     }
 
     #[test]

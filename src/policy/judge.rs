@@ -1,10 +1,13 @@
-//! The judgement.
+//! The judgement: who is claimed by which principal, and what every check that fires leads to.
 
 use jiff::Timestamp;
 
-use super::{Action, Policy, Verdict};
+use super::checks::{self, Found};
+use super::image::Image;
+use super::principal::Principal;
+use super::{Action, Check, Finding, Mode, Policy, Reaction, Verdict};
 use crate::peer::Peer;
-use crate::request::Call;
+use crate::request::{Body, Call};
 
 /// What the request does not tell.
 #[derive(Debug, Clone, Copy)]
@@ -16,15 +19,69 @@ pub struct Facts<'a> {
 }
 
 /// Judges one call. Every finding is reported, never only the first.
-pub fn judge(policy: &Policy, _peer: &Peer, _call: &Call<'_>, _facts: &Facts<'_>) -> Verdict {
+pub fn judge(policy: &Policy, peer: &Peer, call: &Call<'_>, facts: &Facts<'_>) -> Verdict {
+    let claimed = policy.principals.iter().find(|principal| principal.claims(peer));
+    let name = claimed.map_or("fallback", |principal| principal.name.as_str());
+    let admin = claimed.is_some_and(|principal| principal.admin);
+    let profile = policy.profile(claimed);
+    let mut found = Found { profile, peer, facts, findings: Vec::new() };
+    checks::check(&mut found, call);
+    if call.asked.operation.has_effect() {
+        found.add_if(
+            claimed.is_none() && policy.has_principals(),
+            Check::PrincipalUnknown,
+            "peer",
+            "claimed by no principal",
+        );
+        found.add_if(!admin, Check::PrincipalNonAdmin, "peer", name);
+    }
+    let mut findings = found.findings;
+    for finding in &mut findings {
+        except(policy, name, call, facts.now, finding);
+    }
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.reaction));
+    let mode = policy.mode_of(profile);
+    // Bytes that cannot be read as HTTP/1 cannot be passed on in any mode.
+    let action = match findings.first().map(|worst| worst.reaction) {
+        Some(Reaction::Deny) if mode == Mode::Enforce => Action::Deny,
+        Some(Reaction::Deny) => Action::Observe,
+        Some(Reaction::Allow | Reaction::Warn) | None => Action::Allow,
+    };
     Verdict {
-        action: Action::Allow,
-        mode: policy.mode(),
-        principal: "fallback".into(),
-        admin: false,
-        profile: "baseline".into(),
-        findings: Vec::new(),
+        action,
+        mode,
+        principal: name.to_owned(),
+        admin,
+        profile: profile.name.clone(),
+        findings,
         policy_sha256: policy.sha256(),
         policy_generation: policy.generation(),
+    }
+}
+
+/// Lowers a denial that a known-good exception covers; the finding stays, with its reason.
+fn except(policy: &Policy, principal: &str, call: &Call<'_>, now: Timestamp, finding: &mut Finding) {
+    if finding.reaction != Reaction::Deny {
+        return;
+    }
+    let text = if let Body::ContainerCreate(create) = &call.body { create.image.as_deref() } else { None };
+    let image = text.and_then(Image::parse);
+    let covering = policy.exceptions.iter().find(|exception| {
+        let whom = exception.principals.is_empty() || exception.principals.iter().any(|name| name == principal);
+        let what = exception.checks.contains(&finding.check);
+        let which = exception.images.is_empty()
+            || image.as_ref().is_some_and(|image| exception.images.iter().any(|pattern| pattern.lists(image)));
+        whom && what && which && exception.expires.is_none_or(|end| now < end)
+    });
+    if let Some(exception) = covering {
+        finding.reaction = Reaction::Allow;
+        finding.exception = Some(exception.reason.clone());
+    }
+}
+
+impl Policy {
+    fn profile(&self, claimed: Option<&Principal>) -> &super::profile::Profile {
+        let name = claimed.map_or(self.fallback.as_str(), |principal| principal.profile.as_str());
+        self.profiles.get(name).unwrap_or(&self.restricted)
     }
 }

@@ -1,42 +1,116 @@
 //! A policy file, validated whole: every mistake at once.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::Mode;
-use crate::diagnostic::{Diagnostic, Source};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::IntoDeserializer;
+use serde_spanned::Spanned;
+use sha2::{Digest, Sha256};
+use toml::de::{DeTable, DeValue};
+
+use super::image::ImagePattern;
+use super::principal::Principal;
+use super::profile::Profile;
+use super::resolve::Resolver;
+use super::{Check, Mode, raw};
+use crate::diagnostic::{Diagnostic, Severity, Source};
 
 /// A validated policy.
 #[derive(Debug, Clone)]
 pub struct Policy {
     mode: Mode,
+    /// A mode that overrides the profiles' own.
+    forced: bool,
     sha256: Arc<str>,
     generation: u64,
+    pub(super) principals: Vec<Principal>,
+    pub(super) fallback: String,
+    pub(super) profiles: BTreeMap<String, Profile>,
+    /// What applies where a name leads nowhere, which loading has ruled out.
+    pub(super) restricted: Profile,
+    pub(super) exceptions: Vec<Exception>,
+}
+
+/// A known-good exception.
+#[derive(Debug, Clone)]
+pub(super) struct Exception {
+    pub(super) checks: Vec<Check>,
+    pub(super) principals: Vec<String>,
+    pub(super) images: Vec<ImagePattern>,
+    pub(super) reason: String,
+    /// The first moment at which it no longer applies.
+    pub(super) expires: Option<Timestamp>,
+}
+
+/// The file, section by section.
+#[derive(Debug, Default)]
+pub(super) struct File {
+    pub(super) mode: Option<Mode>,
+    pub(super) principals: Vec<raw::Principal>,
+    pub(super) fallback: Option<raw::Fallback>,
+    pub(super) profiles: Vec<(Spanned<String>, raw::Profile)>,
+    pub(super) exceptions: Vec<raw::Exception>,
 }
 
 impl Policy {
     /// The policy where there is no file: `baseline` for everyone.
     pub fn builtin(mode: Mode) -> Self {
-        Self { mode, sha256: Arc::from("builtin:baseline"), generation: 1 }
+        let (profiles, restricted) = builtins();
+        Self {
+            mode,
+            forced: false,
+            sha256: Arc::from("builtin:baseline"),
+            generation: 1,
+            principals: Vec::new(),
+            fallback: "baseline".into(),
+            profiles,
+            restricted,
+            exceptions: Vec::new(),
+        }
     }
 
     /// Reads a policy file. On success the warnings come beside it.
     ///
     /// # Errors
     /// Every mistake in the file, at once.
-    pub fn parse(_source: &Source) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
-        Ok((Self::builtin(Mode::Enforce), Vec::new()))
+    pub fn parse(source: &Source) -> Result<(Self, Vec<Diagnostic>), Vec<Diagnostic>> {
+        let mut found = Vec::new();
+        let file = read(&source.text, &mut found);
+        let (profiles, restricted) = builtins();
+        let mut resolver = Resolver { found, profiles };
+        let profiles = resolver.profiles(&file);
+        let principals = resolver.principals(&file);
+        let fallback = resolver.fallback(&file);
+        let exceptions = resolver.exceptions(&file);
+        let found = resolver.found;
+        if found.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
+            return Err(found);
+        }
+        let mode = file.mode.unwrap_or(Mode::Monitor);
+        let sha256 = hex(&Sha256::digest(source.text.as_bytes())).into();
+        let policy =
+            Self { mode, forced: false, sha256, generation: 1, principals, fallback, profiles, restricted, exceptions };
+        Ok((policy, found))
     }
 
     /// The same policy in another mode, profiles' own modes included (`--mode` on the command line).
     #[must_use]
     pub fn with_mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
+        self.forced = true;
         self
     }
 
     /// The file's mode.
     pub const fn mode(&self) -> Mode {
         self.mode
+    }
+
+    pub(super) fn mode_of(&self, profile: &Profile) -> Mode {
+        if self.forced { self.mode } else { profile.mode.unwrap_or(self.mode) }
     }
 
     /// SHA-256 of the text, hex.
@@ -50,7 +124,129 @@ impl Policy {
     }
 
     /// Whether any principal is matched by the image of the container the caller runs in, so that the engine must be asked.
-    pub const fn asks_caller_image(&self) -> bool {
-        false
+    pub fn asks_caller_image(&self) -> bool {
+        self.principals.iter().any(Principal::asks_image)
     }
+
+    /// Names of the principals, in the order in which they are asked.
+    pub fn principals(&self) -> impl Iterator<Item = &str> {
+        self.principals.iter().map(|principal| principal.name.as_str())
+    }
+
+    pub(super) fn has_principals(&self) -> bool {
+        !self.principals.is_empty()
+    }
+}
+
+/// The built-in profiles, and the strictest of them.
+fn builtins() -> (BTreeMap<String, Profile>, Profile) {
+    let restricted = Profile::builtin("restricted").unwrap_or_else(Profile::nothing);
+    let all = ["privileged", "baseline", "restricted"].into_iter().filter_map(Profile::builtin);
+    (all.map(|profile| (profile.name.clone(), profile)).collect(), restricted)
+}
+
+const KEYS: [&str; 8] = ["version", "mode", "principal", "fallback", "profile", "exception", "an0693", "rule"];
+
+/// Reads the file section by section, so that a mistake in one hides none in another.
+fn read(text: &str, found: &mut Vec<Diagnostic>) -> File {
+    let (table, errors) = DeTable::parse_recoverable(text);
+    found.extend(errors.iter().map(of_toml));
+    let mut file = File::default();
+    let mut has_version = false;
+    for (key, value) in table.into_inner() {
+        let name = key.get_ref().to_string();
+        match name.as_str() {
+            "version" => {
+                has_version = true;
+                if value.get_ref().as_integer().is_none_or(|version| version.as_str() != "1") {
+                    found.push(error(value.span(), "unknown version of the policy file", Some("write version = 1")));
+                }
+            }
+            "mode" => file.mode = one(value, found),
+            "fallback" => file.fallback = one(value, found),
+            "principal" => file.principals = many(value, found),
+            "exception" => file.exceptions = many(value, found),
+            "profile" => file.profiles = named(value, found),
+            "an0693" => found.push(warning(key.span(), "[an0693] is read by the watch, which is not in this version")),
+            "rule" => found.push(error(key.span(), "[[rule]] is not in this version", Some("remove it"))),
+            other => found.push(error(key.span(), &format!("unknown key '{other}'"), nearest(other, &KEYS).as_deref())),
+        }
+    }
+    if !has_version && errors.is_empty() {
+        let message = "the file does not say its version".to_owned();
+        let help = Some("write version = 1 as its first line".to_owned());
+        found.push(Diagnostic { severity: Severity::Error, span: None, message, help });
+    }
+    file
+}
+
+fn one<'a, T: Deserialize<'a>>(value: Spanned<DeValue<'a>>, found: &mut Vec<Diagnostic>) -> Option<T> {
+    let span = value.span();
+    T::deserialize(value.into_deserializer())
+        .inspect_err(|error| {
+            let mut diagnostic = of_toml(error);
+            diagnostic.span.get_or_insert(span);
+            found.push(diagnostic);
+        })
+        .ok()
+}
+
+fn many<'a, T: Deserialize<'a>>(value: Spanned<DeValue<'a>>, found: &mut Vec<Diagnostic>) -> Vec<T> {
+    let span = value.span();
+    let DeValue::Array(list) = value.into_inner() else {
+        found.push(error(span, "this must be a list of tables", Some("write it in double brackets: [[principal]]")));
+        return Vec::new();
+    };
+    list.into_iter().filter_map(|value| one(value, found)).collect()
+}
+
+fn named(value: Spanned<DeValue<'_>>, found: &mut Vec<Diagnostic>) -> Vec<(Spanned<String>, raw::Profile)> {
+    let span = value.span();
+    let DeValue::Table(table) = value.into_inner() else {
+        found.push(error(span, "this must be a table", Some("write [profile.NAME]")));
+        return Vec::new();
+    };
+    let mut all = Vec::new();
+    for (key, value) in table {
+        let name = Spanned::new(key.span(), key.get_ref().to_string());
+        if let Some(profile) = one(value, found) {
+            all.push((name, profile));
+        }
+    }
+    all
+}
+
+fn of_toml(toml: &toml::de::Error) -> Diagnostic {
+    let message = toml.message().to_owned();
+    // "unknown field `x`, expected one of …" names what to write already.
+    Diagnostic { severity: Severity::Error, span: toml.span(), message, help: None }
+}
+
+pub(super) fn error(span: std::ops::Range<usize>, message: &str, help: Option<&str>) -> Diagnostic {
+    let help = help.map(ToOwned::to_owned);
+    Diagnostic { severity: Severity::Error, span: Some(span), message: message.to_owned(), help }
+}
+
+pub(super) fn warning(span: std::ops::Range<usize>, message: &str) -> Diagnostic {
+    Diagnostic { severity: Severity::Warning, span: Some(span), message: message.to_owned(), help: None }
+}
+
+/// "did you mean", or all there is.
+pub(super) fn nearest(written: &str, known: &[&str]) -> Option<String> {
+    let near = known.iter().map(|known| (strsim::damerau_levenshtein(written, known), known));
+    let near = near.filter(|(distance, _)| *distance <= 3).min_by_key(|(distance, _)| *distance);
+    Some(
+        near.map_or_else(
+            || format!("write one of: {}", known.join(", ")),
+            |(_, near)| format!("did you mean '{near}'?"),
+        ),
+    )
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _written = write!(text, "{byte:02x}").is_ok();
+        text
+    })
 }

@@ -2,10 +2,20 @@
 //!
 //! Pure: the time and every fact come in as arguments.
 
+// The words.
 mod check;
-mod judge;
-mod load;
 mod verdict;
+// The file.
+mod load;
+mod principal;
+mod profile;
+mod raw;
+mod resolve;
+// The judgement.
+mod checks;
+mod image;
+mod judge;
+mod mount;
 
 pub use check::Check;
 pub use judge::{Facts, judge};
@@ -21,3 +31,6 @@ pub enum Mode {
     /// Forward everything untouched; record what would have been refused.
     Monitor,
 }
+
+#[cfg(test)]
+mod tests;

@@ -68,22 +68,50 @@ pub struct Permit {
     rewrite: bool,
 }
 
+/// Most denying findings that a refusal names; the record has them all.
+const MAX_NAMED: usize = 8;
+
 impl Verdict {
-    /// The words of a refusal.
+    /// Leave to forward, unless the call is denied. The request is written anew unless something odd about it was let pass:
+    /// then only the client's own bytes say what was meant.
+    pub fn permit(&self) -> Option<Permit> {
+        let faithful = self.findings.iter().any(|finding| {
+            finding.check.is_of_request() && !matches!(finding.check, Check::RequestUnknownField | Check::RequestOldApi)
+        });
+        match self.action {
+            Action::Deny => None,
+            Action::Allow | Action::Observe => Some(Permit { rewrite: self.mode == Mode::Enforce && !faithful }),
+        }
+    }
+
+    /// The words of a refusal: for whom, by which profile, and what denied it.
     pub fn summary(&self) -> String {
-        String::new()
+        let denying = self.findings.iter().filter(|finding| finding.reaction == Reaction::Deny);
+        let named: Vec<String> = denying.take(MAX_NAMED).map(Finding::to_string).collect();
+        format!("denied for {} (profile {}): {}", self.principal, self.profile, named.join("; "))
     }
 
     /// The status of a refusal.
     pub fn status(&self) -> http::StatusCode {
-        http::StatusCode::FORBIDDEN
+        let denies = |check: Check| {
+            self.findings.iter().any(|finding| finding.reaction == Reaction::Deny && finding.check == check)
+        };
+        let odd = |finding: &Finding| finding.reaction == Reaction::Deny && finding.check.is_of_request();
+        if denies(Check::RequestTooLarge) {
+            http::StatusCode::PAYLOAD_TOO_LARGE
+        } else if self.findings.iter().any(odd) {
+            http::StatusCode::BAD_REQUEST
+        } else {
+            http::StatusCode::FORBIDDEN
+        }
     }
+}
 
-    /// Leave to forward, unless the call is denied.
-    pub fn permit(&self) -> Option<Permit> {
-        match self.action {
-            Action::Deny => None,
-            Action::Allow | Action::Observe => Some(Permit { rewrite: self.mode == Mode::Enforce }),
+impl std::fmt::Display for Finding {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.detail.as_str() {
+            "true" | "" => write!(f, "{} ({})", self.check.id(), self.field),
+            detail => write!(f, "{}: {detail} ({})", self.check.id(), self.field),
         }
     }
 }

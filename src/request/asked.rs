@@ -1,10 +1,12 @@
 //! The head of a request, read: which operation, on what, at which API version, and what is odd about it.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use http::{HeaderMap, Method, Uri, Version};
 
-use super::{Operation, Query};
+use super::escape::{Place, escape};
+use super::table::{self, Route};
+use super::{Class, Operation, Query, framing, path};
 
 /// The head of a request as it came from the wire.
 #[derive(Debug, Clone, Copy)]
@@ -30,14 +32,18 @@ pub struct Asked {
     pub target: String,
     /// API version said in the path; `None` if unversioned.
     pub api_version: Option<ApiVersion>,
-    /// The `{name}` or `{id}` of the path, decoded, without the leading `/` the engine tolerates.
+    /// The `{name}` or `{id}` of the path, decoded; it may hold slashes.
     pub resource: Option<String>,
+    /// The `{checkpoint}` of the one path that has two names.
+    pub checkpoint: Option<String>,
     /// Decoded query, in order, duplicates kept.
     pub query: Query,
     /// What is to be done with the body before judging.
     pub body: BodyPlan,
     /// Everything that is odd about the head.
     pub irregularities: Vec<Irregularity>,
+    /// The pattern that matched.
+    route: Option<&'static Route>,
 }
 
 /// What is to be done with a request's body before it is judged.
@@ -90,15 +96,23 @@ pub struct Irregularity {
 
 /// Reads a request's head. Never fails: what cannot be read is an [`Irregularity`] and [`Operation::Unknown`].
 pub fn read(head: &Head<'_>) -> Asked {
+    let mut irregularities = Vec::new();
+    let path = path::canonical(head.uri.path(), &mut irregularities).unwrap_or_default();
+    let (api_version, path) = path::split_version(&path, &mut irregularities);
+    let found = table::find(head.method, path);
+    let query = Query::read(head.uri.query().unwrap_or_default(), found.operation, &mut irregularities);
+    framing::check(head, found.operation, &mut irregularities);
     Asked {
-        operation: Operation::Unknown,
+        operation: found.operation,
         method: head.method.clone(),
         target: head.uri.to_string(),
-        api_version: None,
-        resource: None,
-        query: Query::default(),
-        body: BodyPlan::Stream,
-        irregularities: Vec::new(),
+        api_version,
+        resource: found.resource.map(str::to_owned),
+        checkpoint: found.checkpoint.map(str::to_owned),
+        query,
+        body: found.operation.body_plan(),
+        irregularities,
+        route: found.route,
     }
 }
 
@@ -111,17 +125,46 @@ impl Asked {
             target: String::new(),
             api_version: None,
             resource: None,
+            checkpoint: None,
             query: Query::default(),
             body: BodyPlan::Stream,
             irregularities: vec![why],
+            route: None,
         }
     }
 
-    /// The target to send to the engine in place of the client's: canonical path, the version that was judged, the query
-    /// written anew from its judged values.
-    pub fn canonical_target(&self) -> String {
-        self.target.clone()
+    /// The class a profile allows or refuses it by: that of the operation, but an image is created by a pull only if
+    /// `fromImage` names one; else the engine imports `fromSrc`.
+    pub fn class(&self) -> Class {
+        let imports =
+            self.operation == Operation::ImageCreate && self.query.first("fromImage").unwrap_or_default().is_empty();
+        if imports { Class::ImagesMint } else { self.operation.class() }
     }
+
+    /// The target to send to the engine in place of the client's: canonical path, the version that was judged, the query
+    /// written anew from its judged values. What matched no pattern stays as it came.
+    pub fn canonical_target(&self) -> String {
+        let Some(route) = self.route else {
+            return self.target.clone();
+        };
+        let mut out = String::with_capacity(self.target.len());
+        if let Some(version) = self.api_version {
+            // Writing to a String does not fail.
+            _ = write!(out, "/v{version}");
+        }
+        let resource = self.resource.as_deref().unwrap_or_default();
+        let checkpoint = self.checkpoint.as_deref().unwrap_or_default();
+        for part in route.spell(resource, checkpoint) {
+            escape(&mut out, part, Place::Path);
+        }
+        self.query.write(&mut out);
+        out
+    }
+}
+
+/// One thing that is odd about a head.
+pub(super) fn irregular(kind: Irregular, field: impl Into<String>, detail: impl Into<String>) -> Irregularity {
+    Irregularity { kind, field: field.into(), detail: detail.into() }
 }
 
 // === impl ApiVersion ===

@@ -1,7 +1,7 @@
 //! A whole request, read: what is asked, the decoded body, and everything odd about either.
 
 use super::decode::{self, Decoded, Document};
-use super::{Asked, Body, Irregular, Irregularity};
+use super::{Asked, Body, Irregular, Irregularity, Operation, build};
 
 /// What a policy judges and a record describes.
 #[derive(Debug)]
@@ -19,7 +19,9 @@ pub struct Call<'a> {
 impl<'a> Call<'a> {
     /// A call whose body is not read.
     pub fn unread(asked: &'a Asked) -> Self {
-        Self { asked, body: Body::Unread, irregularities: Vec::new(), document: None }
+        let is_build = asked.operation == Operation::ImageBuild;
+        let body = if is_build { Body::Build(build::read(&asked.query)) } else { Body::Unread };
+        Self { asked, body, irregularities: Vec::new(), document: None }
     }
 
     /// Decodes a whole body the way the engine would. Never fails: what cannot be read is an [`Irregularity`].

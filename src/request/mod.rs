@@ -5,10 +5,16 @@
 
 mod asked;
 mod body;
+mod build;
 mod call;
+mod class;
 pub mod decode;
+mod escape;
+mod framing;
 mod operation;
+mod path;
 mod query;
+mod table;
 
 pub use asked::{ApiVersion, Asked, BodyPlan, Head, Irregular, Irregularity, read};
 pub use body::{
@@ -16,5 +22,9 @@ pub use body::{
     Mount, NetworkConnect, NetworkCreate, PortBinding, RestartPolicy, Text, VolumeCreate,
 };
 pub use call::Call;
-pub use operation::{Class, Operation};
+pub use class::Class;
+pub use operation::Operation;
 pub use query::Query;
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,5 @@
-//! Where records go beside the journal.
+//! Where records go beside the journal. A sink reads the journal behind its own cursor; none can slow or stop a call.
+
+mod console;
+
+pub use console::line;

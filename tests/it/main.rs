@@ -1,1 +1,16 @@
 //! Tests of behaviour, against a real Docker Engine. `make test` starts one and runs them.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    reason = "what goes wrong in a test or its helpers is a failed test, and its output is for whoever mends it"
+)]
+
+mod check;
+mod cli;
+mod journal;
+mod support;
+mod wire;

@@ -1,0 +1,189 @@
+//! Follows a journal while it is written, over rotations.
+
+use std::fs::File;
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::chain;
+use super::file::set_aside;
+use super::line::{Read1, read};
+
+/// Pause between looks at a file that has nothing new.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Bytes that are read at once when looking back for the end of a line.
+const LOOK_BACK: u64 = 1 << 16;
+
+/// Reads a journal's lines as they are written.
+#[derive(Debug)]
+pub struct Follower {
+    journal: PathBuf,
+    current: Current,
+}
+
+/// One line of a journal, as it stands in the file, without its newline.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// Its number; `None` if it does not begin like a journal line.
+    pub seq: Option<u64>,
+    /// The line.
+    pub bytes: Vec<u8>,
+}
+
+impl Line {
+    /// The record; `None` if the line is no JSON.
+    pub fn record(&self) -> Option<serde_json::Value> {
+        serde_json::from_slice(&self.bytes).ok()
+    }
+}
+
+#[derive(Debug)]
+struct Current {
+    file: BufReader<File>,
+    inode: u64,
+    /// Where the next line begins.
+    at: u64,
+    /// Number of the file's first line; `None` until it has one.
+    first: Option<u64>,
+    /// The journal's name has moved on: what is left here is all there will be.
+    finished: bool,
+}
+
+impl Follower {
+    /// Follows from the oldest line that is kept.
+    ///
+    /// # Errors
+    /// If there is no journal, or it cannot be read.
+    pub fn open_from_start(journal: &Path) -> io::Result<Self> {
+        let current = match set_aside(journal)?.first() {
+            Some((_, oldest)) => Current::open(oldest)?,
+            None => Current::open(journal)?,
+        };
+        Ok(Self { journal: journal.to_owned(), current })
+    }
+
+    /// Follows from the end: only what is written from now on.
+    ///
+    /// # Errors
+    /// If there is no journal, or it cannot be read.
+    pub fn open_at_end(journal: &Path) -> io::Result<Self> {
+        let mut current = Current::open(journal)?;
+        current.skip_to_end()?;
+        Ok(Self { journal: journal.to_owned(), current })
+    }
+
+    /// Waits for the next line. Dropping the future loses nothing.
+    ///
+    /// # Errors
+    /// If the journal cannot be read, or a line is longer than any of ours.
+    pub async fn next(&mut self) -> io::Result<Line> {
+        loop {
+            if let Some(line) = self.try_next()? {
+                return Ok(line);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// The next line that is already there.
+    ///
+    /// # Errors
+    /// As [`Follower::next`].
+    pub fn try_next(&mut self) -> io::Result<Option<Line>> {
+        loop {
+            if let Some(line) = self.current.next()? {
+                return Ok(Some(line));
+            }
+            if self.current.finished {
+                self.current = self.following()?;
+            } else if self.has_moved_on()? {
+                // Lines may have been written between our last look and the rotation.
+                self.current.finished = true;
+            } else {
+                return Ok(None);
+            }
+        }
+    }
+
+    fn has_moved_on(&self) -> io::Result<bool> {
+        match self.journal.metadata() {
+            Ok(meta) => Ok(meta.ino() != self.current.inode),
+            // Between two names.
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// The file after the current one: by its number, since more than one rotation may have passed.
+    fn following(&self) -> io::Result<Current> {
+        let after = |journal: &Path| -> io::Result<Option<PathBuf>> {
+            let mut files = set_aside(journal)?.into_iter();
+            Ok(files.find(|(first, _)| Some(*first) > self.current.first).map(|(_, path)| path))
+        };
+        if let Some(path) = after(&self.journal)? {
+            return Current::open(&path);
+        }
+        let newest = Current::open(&self.journal)?;
+        // It may have been rotated away, more than once, while it was opened.
+        match after(&self.journal)? {
+            Some(path) => Current::open(&path),
+            None => Ok(newest),
+        }
+    }
+}
+
+impl Current {
+    fn open(path: &Path) -> io::Result<Self> {
+        let mut file = File::open(path)?;
+        let mut head = Vec::with_capacity(64);
+        file.by_ref().take(64).read_to_end(&mut head)?;
+        file.rewind()?;
+        let inode = file.metadata()?.ino();
+        Ok(Self {
+            file: BufReader::with_capacity(1 << 16, file),
+            inode,
+            at: 0,
+            first: chain::seq(&head),
+            finished: false,
+        })
+    }
+
+    fn next(&mut self) -> io::Result<Option<Line>> {
+        let mut bytes = Vec::new();
+        match read(&mut self.file, &mut bytes)? {
+            Read1::Whole => {}
+            Read1::End => return Ok(None),
+            Read1::Torn => {
+                // Being written; or a failed write, which will be cut off and written anew: read it again.
+                self.file.seek(SeekFrom::Start(self.at))?;
+                return Ok(None);
+            }
+            Read1::TooLong => {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "a line is longer than any of ours"));
+            }
+        }
+        self.at += bytes.len() as u64 + 1;
+        let seq = chain::seq(&bytes);
+        self.first = self.first.or(seq);
+        Ok(Some(Line { seq, bytes }))
+    }
+
+    /// Goes behind the last newline.
+    fn skip_to_end(&mut self) -> io::Result<()> {
+        let mut end = self.file.get_ref().metadata()?.len();
+        while end > 0 {
+            let from = end.saturating_sub(LOOK_BACK);
+            self.file.seek(SeekFrom::Start(from))?;
+            let mut bytes = Vec::new();
+            self.file.by_ref().take(end - from).read_to_end(&mut bytes)?;
+            if let Some(newline) = memchr::memrchr(b'\n', &bytes) {
+                end = from + newline as u64 + 1;
+                break;
+            }
+            end = from;
+        }
+        self.at = end;
+        self.file.seek(SeekFrom::Start(end)).map(drop)
+    }
+}

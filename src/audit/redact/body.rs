@@ -1,0 +1,315 @@
+//! Judged JSON bodies: the fields whose values are clear are listed; every other value is tagged.
+
+use super::{Argv, Redactor, is_name};
+use crate::audit::json::{Array, Object, display, string};
+use crate::request::decode::{Kind, Value};
+
+/// Longest clear text in a body.
+const TEXT: usize = 4096;
+/// Longest key.
+const KEY: usize = 256;
+/// Longest number; no field of the API needs more.
+const NUMBER: usize = 40;
+/// Deepest object that is gone into; the API's own are at most 7 deep.
+const DEPTH: usize = 16;
+/// Elements of one list or members of one object.
+const ELEMENTS: usize = 4096;
+
+/// How a value is treated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// An object whose keys are fields.
+    Fields,
+    /// An object whose keys are data (networks, ports, paths) and whose values are objects of fields.
+    Named,
+    /// A text, number or list of them that is clear but for credentials in URLs.
+    Clear,
+    /// `NAME=value`, value tagged.
+    Pairs,
+    /// An object whose keys stay, or a list, of which each value is tagged.
+    Options,
+    /// A command line.
+    Argv,
+    /// Tagged, whatever it is.
+    Secret,
+}
+
+/// A body being written for the record.
+#[derive(Debug)]
+pub(in crate::audit) struct Redacted<'r> {
+    redactor: &'r Redactor,
+    tagged: bool,
+}
+
+impl<'r> Redacted<'r> {
+    pub(in crate::audit) const fn new(redactor: &'r Redactor) -> Self {
+        Self { redactor, tagged: false }
+    }
+
+    /// Writes the document, and tells whether anything in it was tagged or left out.
+    pub(in crate::audit) fn write(mut self, out: &mut Vec<u8>, root: Value<'_, '_>) -> bool {
+        self.value(out, root, Rule::Fields, 0);
+        self.tagged
+    }
+
+    fn value(&mut self, out: &mut Vec<u8>, value: Value<'_, '_>, rule: Rule, depth: usize) {
+        let rule = if depth > DEPTH { Rule::Secret } else { rule };
+        match (value.kind(), rule) {
+            // There is no secret in these.
+            (Kind::Null | Kind::Bool, _) => out.extend_from_slice(value.raw()),
+            (Kind::String, _) => self.text(out, value, rule),
+            (_, Rule::Secret) => self.tag(out, value.raw()),
+            (Kind::Number, Rule::Clear) if value.raw().len() <= NUMBER => out.extend_from_slice(value.raw()),
+            (Kind::Array, _) => self.array(out, value, rule, depth),
+            (Kind::Object, Rule::Fields | Rule::Named | Rule::Options) => self.object(out, value, rule, depth),
+            // Not of the type that the field has: not what we know to be clear.
+            (Kind::Object | Kind::Number, _) => self.tag(out, value.raw()),
+        }
+    }
+
+    fn object(&mut self, out: &mut Vec<u8>, value: Value<'_, '_>, rule: Rule, depth: usize) {
+        let mut object = Object::begin(out);
+        let mut members = value.members();
+        for (key, value) in members.by_ref().take(ELEMENTS) {
+            let rule = match rule {
+                Rule::Named => Rule::Fields,
+                Rule::Options => Rule::Secret,
+                Rule::Fields | Rule::Clear | Rule::Pairs | Rule::Argv | Rule::Secret => rule_of(&key),
+            };
+            self.value(object.foreign_key(&key, KEY), value, rule, depth + 1);
+        }
+        let omitted = members.count();
+        if omitted > 0 {
+            self.tagged = true;
+            object.display("…", omitted);
+        }
+        object.end();
+    }
+
+    fn array(&mut self, out: &mut Vec<u8>, value: Value<'_, '_>, rule: Rule, depth: usize) {
+        let mut array = Array::begin(out);
+        let mut argv = Argv::new(self.redactor);
+        let mut elements = value.elements();
+        for element in elements.by_ref().take(ELEMENTS) {
+            match (rule, element.text()) {
+                (Rule::Argv, Some(text)) => {
+                    let clean = argv.arg(&text);
+                    self.tagged |= clean != text;
+                    array.text(&clean, TEXT);
+                }
+                _ => self.value(array.element(), element, rule, depth + 1),
+            }
+        }
+        let omitted = elements.count();
+        if omitted > 0 {
+            self.tagged = true;
+            array.text(&format!("…+{omitted}"), KEY);
+        }
+        array.end();
+    }
+
+    fn text(&mut self, out: &mut Vec<u8>, value: Value<'_, '_>, rule: Rule) {
+        let Some(text) = value.text() else {
+            return self.tag(out, value.raw());
+        };
+        let clean = match rule {
+            Rule::Clear => self.redactor.scrub(&text),
+            Rule::Pairs => self.redactor.pair(&text).into(),
+            Rule::Argv => Argv::new(self.redactor).arg(&text),
+            Rule::Fields | Rule::Named | Rule::Options | Rule::Secret => return self.tag(out, text.as_bytes()),
+        };
+        self.tagged |= clean != text || clean.len() > TEXT;
+        string(out, &clean, TEXT);
+    }
+
+    fn tag(&mut self, out: &mut Vec<u8>, value: &[u8]) {
+        self.tagged = true;
+        display(out, format_args!("\"{}\"", self.redactor.tag(value)));
+    }
+}
+
+/// The table of fields. Keys match without regard to case, as the engine matches them; one in another spelling of
+/// Unicode's is unknown here, and tagged.
+fn rule_of(key: &str) -> Rule {
+    if !is_name(key) {
+        return Rule::Secret;
+    }
+    match key.to_ascii_lowercase().as_str() {
+        "hostconfig"
+        | "networkingconfig"
+        | "restartpolicy"
+        | "logconfig"
+        | "healthcheck"
+        | "bindoptions"
+        | "volumeoptions"
+        | "tmpfsoptions"
+        | "imageoptions"
+        | "driverconfig"
+        | "ipam"
+        | "ipamconfig"
+        | "endpointconfig"
+        | "configfrom"
+        | "mounts"
+        | "devices"
+        | "devicerequests"
+        | "ulimits"
+        | "blkioweightdevice"
+        | "blkiodevicereadbps"
+        | "blkiodevicewritebps"
+        | "blkiodevicereadiops"
+        | "blkiodevicewriteiops" => Rule::Fields,
+        "endpointsconfig" | "exposedports" | "volumes" | "portbindings" => Rule::Named,
+        "env" => Rule::Pairs,
+        "cmd" | "entrypoint" | "shell" => Rule::Argv,
+        // `Config` is `LogConfig.Config`; `Options` is a driver's; `Test` is a command that runs with the secrets at hand.
+        "labels" | "config" | "options" | "driveropts" | "annotations" | "storageopt" | "test" => Rule::Options,
+        _ if is_clear(key) => Rule::Clear,
+        _ => Rule::Secret,
+    }
+}
+
+/// Scalars and lists of scalars that hold no secret.
+fn is_clear(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    CLEAR.binary_search(&key.as_str()).is_ok()
+}
+
+/// Sorted.
+const CLEAR: &[&str] = &[
+    "aliases",
+    "argsescaped",
+    "attachable",
+    "attachstderr",
+    "attachstdin",
+    "attachstdout",
+    "autoremove",
+    "auxiliaryaddresses",
+    "binds",
+    "blkioweight",
+    "capabilities",
+    "capadd",
+    "capdrop",
+    "cgroup",
+    "cgroupnsmode",
+    "cgroupparent",
+    "cgrouppermissions",
+    "checkduplicate",
+    "configonly",
+    "consolesize",
+    "containeridfile",
+    "count",
+    "cpucount",
+    "cpupercent",
+    "cpuperiod",
+    "cpuquota",
+    "cpurealtimeperiod",
+    "cpurealtimeruntime",
+    "cpuset",
+    "cpusetcpus",
+    "cpusetmems",
+    "cpushares",
+    "createmountpoint",
+    "detach",
+    "detachkeys",
+    "devicecgrouprules",
+    "deviceids",
+    "dns",
+    "dnsoptions",
+    "dnssearch",
+    "domainname",
+    "driver",
+    "enableipv4",
+    "enableipv6",
+    "extrahosts",
+    "force",
+    "gateway",
+    "groupadd",
+    "gwpriority",
+    "hard",
+    "hostip",
+    "hostname",
+    "hostport",
+    "id",
+    "image",
+    "ingress",
+    "init",
+    "internal",
+    "interval",
+    "iomaximumbandwidth",
+    "iomaximumiops",
+    "ipaddress",
+    "ipcmode",
+    "iprange",
+    "ipv4address",
+    "ipv6address",
+    "isolation",
+    "kernelmemory",
+    "kernelmemorytcp",
+    "linklocalips",
+    "links",
+    "macaddress",
+    "maskedpaths",
+    "maximumretrycount",
+    "memory",
+    "memoryreservation",
+    "memoryswap",
+    "memoryswappiness",
+    "mode",
+    "name",
+    "nanocpus",
+    "network",
+    "networkdisabled",
+    "networkmode",
+    "nocopy",
+    "nonrecursive",
+    "oomkilldisable",
+    "oomscoreadj",
+    "openstdin",
+    "pathincontainer",
+    "pathonhost",
+    "pidmode",
+    "pidslimit",
+    "privileged",
+    "propagation",
+    "publishallports",
+    "rate",
+    "readonly",
+    "readonlyforcerecursive",
+    "readonlynonrecursive",
+    "readonlypaths",
+    "readonlyrootfs",
+    "retries",
+    "runtime",
+    "scope",
+    "securityopt",
+    "shmsize",
+    "sizebytes",
+    "soft",
+    "source",
+    "startinterval",
+    "startperiod",
+    "stdinonce",
+    "stopsignal",
+    "stoptimeout",
+    "subnet",
+    "subpath",
+    "target",
+    "timeout",
+    "tty",
+    "type",
+    "user",
+    "usernsmode",
+    "utsmode",
+    "volumedriver",
+    "volumesfrom",
+    "weight",
+    "workingdir",
+];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_list_is_sorted() {
+        assert!(super::CLEAR.is_sorted());
+    }
+}

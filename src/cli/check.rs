@@ -1,0 +1,120 @@
+//! `tidewaiter check`: validates both files and says what would run.
+
+use std::process::ExitCode;
+
+use serde_json::{Value, json};
+
+use super::{BAD_CONFIG, Shared, print};
+use crate::config::{self, Host, Loaded, Report};
+use crate::diagnostic::Severity;
+use crate::policy::Mode;
+
+/// Arguments of `tidewaiter check`.
+#[derive(Debug, clap::Args)]
+pub(super) struct Check {
+    #[command(flatten)]
+    shared: Shared,
+    /// Print one JSON object instead of text.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(check: Check) -> ExitCode {
+    let result = config::load(&check.shared.into(), &Host::current());
+    let reports = match &result {
+        Ok(loaded) => &loaded.reports,
+        Err(reports) => reports,
+    };
+    if check.json {
+        print::out(json!({
+            "ok": result.is_ok(),
+            "diagnostics": diagnostics(reports),
+            "would_run": result.as_ref().ok().map(would_run),
+        }));
+    } else {
+        print::reports(reports);
+        match &result {
+            Ok(loaded) => print::out(summary(loaded)),
+            Err(reports) => print::error(count(reports)),
+        }
+    }
+    match result {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(BAD_CONFIG),
+    }
+}
+
+fn summary(loaded: &Loaded) -> String {
+    let config = &loaded.config;
+    let doors: Vec<String> = config.doors.iter().map(|door| format!("{} ({})", door.address, door.name)).collect();
+    format!(
+        "ok: {} → {}, {} mode, policy {}, journal {}",
+        doors.join(", "),
+        config.engine,
+        mode(config.policy.mode()),
+        policy(loaded),
+        config.audit.journal.display(),
+    )
+}
+
+/// How many mistakes there are, in words.
+pub(super) fn count(reports: &[Report]) -> String {
+    let of = |severity| {
+        reports.iter().flat_map(|report| &report.diagnostics).filter(|found| found.severity == severity).count()
+    };
+    let plural = |count| if count == 1 { "" } else { "s" };
+    let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
+    match warnings {
+        0 => format!("{errors} error{}", plural(errors)),
+        _ => format!("{errors} error{}, {warnings} warning{}", plural(errors), plural(warnings)),
+    }
+}
+
+fn policy(loaded: &Loaded) -> String {
+    match &loaded.policy {
+        Some(path) => path.display().to_string(),
+        None => "baseline (built in)".to_owned(),
+    }
+}
+
+const fn mode(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Enforce => "enforce",
+        Mode::Monitor => "monitor",
+    }
+}
+
+fn would_run(loaded: &Loaded) -> Value {
+    let config = &loaded.config;
+    json!({
+        "doors": config.doors.iter().map(|door| json!({"name": door.name, "address": door.address.to_string()}))
+            .collect::<Vec<_>>(),
+        "engine": config.engine.to_string(),
+        "mode": mode(config.policy.mode()),
+        "policy": {"file": loaded.policy, "sha256": config.policy.sha256().as_ref()},
+        "journal": config.audit.journal,
+        "state": config.state,
+    })
+}
+
+fn diagnostics(reports: &[Report]) -> Vec<Value> {
+    let one = |report: &Report| {
+        let place = |offset| report.source.place(offset);
+        report
+            .diagnostics
+            .iter()
+            .map(|found| {
+                let start = found.span.as_ref().map(|span| place(span.start));
+                json!({
+                    "severity": found.severity.word(),
+                    "file": report.source.path.to_string_lossy(),
+                    "line": start.map(|(line, _)| line),
+                    "column": start.map(|(_, column)| column),
+                    "message": found.message,
+                    "help": found.help,
+                })
+            })
+            .collect::<Vec<_>>()
+    };
+    reports.iter().flat_map(one).collect()
+}

@@ -1,0 +1,273 @@
+//! Both files and the flags over them become a [`Config`], or a list of every mistake.
+
+use std::path::{Path, PathBuf};
+
+use super::address::{self, Place};
+use super::sections::{self, DOOR_MODE, Draft};
+use super::table::At;
+use super::trusted::{self, Untrusted};
+use super::value::Bad;
+use super::{Config, Host};
+use crate::audit::OnFailure;
+use crate::diagnostic::{Diagnostic, Severity, Source};
+use crate::policy::{Mode, Policy};
+use crate::{audit, engine, listen};
+
+/// What the command line says; each replaces what the file says.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// The configuration.
+    pub config: Option<PathBuf>,
+    /// The doors.
+    pub listen: Vec<String>,
+    /// The engine.
+    pub engine: Option<String>,
+    /// The policy.
+    pub policy: Option<PathBuf>,
+    /// Mode of the policy, its profiles' own modes included.
+    pub mode: Option<Mode>,
+}
+
+/// A configuration that can be run, and what is odd about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// What to run by.
+    pub config: Config,
+    /// Where the policy came from; `None`: built in.
+    pub policy: Option<PathBuf>,
+    /// Warnings.
+    pub reports: Vec<Report>,
+}
+
+/// What was found in one file or flag.
+#[derive(Debug)]
+pub struct Report {
+    /// The text.
+    pub source: Source,
+    /// Its mistakes, in order.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Reads everything.
+///
+/// # Errors
+/// Every mistake of both files and of the flags, warnings included.
+pub fn load(flags: &Flags, host: &Host) -> Result<Loaded, Vec<Report>> {
+    let mut reports = Vec::new();
+    let draft = read_config(flags, host, &mut reports);
+    let (policy, named) = read_policy(flags, host, &draft, &mut reports);
+    let engine = read_engine(flags, host, &draft, &mut reports);
+    let doors = read_doors(flags, host, &draft, &mut reports);
+    let journal = draft.journal.clone().or_else(|| host.journal());
+    let state = draft.state.clone().or_else(|| host.state());
+    if journal.is_none() || state.is_none() {
+        reports.push(whole(
+            Path::new("tidewaiter.toml"),
+            "no place for the journal and the state: neither XDG_STATE_HOME nor HOME is set".to_owned(),
+            Some("set XDG_STATE_HOME, or write [audit] journal and [state] directory".to_owned()),
+        ));
+    }
+    // Where an address could not be read its default stands in, and would be blamed for what nobody wrote.
+    if !broken(&reports) {
+        no_loop(&engine, &doors, &mut reports);
+    }
+    reports.retain(|report| !report.diagnostics.is_empty());
+    match (policy, journal, state) {
+        (Some(policy), Some(journal), Some(state)) if !broken(&reports) => {
+            let config = assemble(draft, policy, Places { engine, doors, journal, state });
+            Ok(Loaded { config, policy: named, reports })
+        }
+        _ => Err(reports),
+    }
+}
+
+struct Places {
+    engine: PathBuf,
+    doors: Vec<listen::Settings>,
+    journal: PathBuf,
+    state: PathBuf,
+}
+
+fn assemble(draft: Draft, policy: Policy, places: Places) -> Config {
+    // Enforce loses no record; monitor changes nothing that a client can see.
+    let on_failure = draft.on_failure.unwrap_or(match policy.mode() {
+        Mode::Enforce => OnFailure::Refuse,
+        Mode::Monitor => OnFailure::Forward,
+    });
+    let limits = draft.limits;
+    Config {
+        engine: engine::Address::Unix(places.engine),
+        doors: places.doors,
+        policy,
+        audit: audit::Settings {
+            journal: places.journal,
+            keys: places.state.join("keys"),
+            levels: draft.levels,
+            sync: draft.sync,
+            on_failure,
+            rotate: draft.rotate,
+            // A call in work and one that waits on every connection, and what streams on after its head.
+            capacity: limits.connections.saturating_mul(2).saturating_add(limits.calls),
+        },
+        state: places.state,
+        limits,
+    }
+}
+
+// === the files ===
+
+fn read_config(flags: &Flags, host: &Host, reports: &mut Vec<Report>) -> Draft {
+    let path = match &flags.config {
+        Some(path) => host.directory.join(path),
+        None => host.default_file.clone(),
+    };
+    let source = match trusted::read(&path, host.uid) {
+        Ok(source) => source,
+        // Only the default file may be absent, and only it may be somebody else's secret.
+        Err(error) if flags.config.is_none() && (error.is_absent() || unreadable(&error, host)) => {
+            return Draft::default();
+        }
+        Err(error) => {
+            reports.push(whole(&path, error.to_string(), None));
+            return Draft::default();
+        }
+    };
+    let base = path.parent().unwrap_or(Path::new("/"));
+    let (draft, diagnostics) = sections::read(&source, base);
+    reports.push(Report { source, diagnostics });
+    draft
+}
+
+fn unreadable(error: &Untrusted, host: &Host) -> bool {
+    host.uid != 0
+        && matches!(error, Untrusted::Unreadable { error, .. } if error.kind() == std::io::ErrorKind::PermissionDenied)
+}
+
+fn read_policy(
+    flags: &Flags,
+    host: &Host,
+    draft: &Draft,
+    reports: &mut Vec<Report>,
+) -> (Option<Policy>, Option<PathBuf>) {
+    let (path, span) = match (&flags.policy, &draft.policy) {
+        (Some(path), _) => (host.directory.join(path), None),
+        (None, Some(At { value, span })) => (value.clone(), Some(span.clone())),
+        (None, None) => return (Some(Policy::builtin(flags.mode.unwrap_or(Mode::Monitor))), None),
+    };
+    let source = match trusted::read(&path, host.uid) {
+        Ok(source) => source,
+        Err(error) => {
+            let message = format!("the policy cannot be used: {error}");
+            match (span, reports.last_mut()) {
+                // The config names it: the caret stands under that name.
+                (Some(span), Some(report)) => report.diagnostics.push(error_at(span, message, None)),
+                (Some(_) | None, _) => reports.push(whole(&path, message, None)),
+            }
+            return (None, Some(path));
+        }
+    };
+    let (policy, diagnostics) = match Policy::parse(&source) {
+        Ok((policy, warnings)) => (Some(policy), warnings),
+        Err(mistakes) => (None, mistakes),
+    };
+    reports.push(Report { source, diagnostics });
+    let policy = policy.map(|policy| match flags.mode {
+        Some(mode) => policy.with_mode(mode),
+        None => policy,
+    });
+    (policy, Some(path))
+}
+
+// === the places ===
+
+fn read_engine(flags: &Flags, host: &Host, draft: &Draft, reports: &mut Vec<Report>) -> PathBuf {
+    let configured = || draft.engine.clone().unwrap_or_else(|| PathBuf::from("/var/run/docker.sock"));
+    match &flags.engine {
+        Some(text) => match address::engine(text, &host.directory) {
+            Ok(path) => path,
+            Err(bad) => {
+                reports.push(flag("--engine", text, bad));
+                configured()
+            }
+        },
+        None => configured(),
+    }
+}
+
+fn read_doors(flags: &Flags, host: &Host, draft: &Draft, reports: &mut Vec<Report>) -> Vec<listen::Settings> {
+    if flags.listen.is_empty() {
+        if let Some(doors) = &draft.doors {
+            return doors.clone();
+        }
+        let Some(path) = host.door() else {
+            let message = "no door: XDG_RUNTIME_DIR is not set, and no --listen or [listen.NAME] names one";
+            let help = "write --listen unix:///path/of/docker.sock";
+            reports.push(whole(Path::new("--listen"), message.to_owned(), Some(help.to_owned())));
+            return Vec::new();
+        };
+        return vec![settings("local".to_owned(), Place::Unix(path))];
+    }
+    let mut doors: Vec<listen::Settings> = Vec::new();
+    for (index, text) in flags.listen.iter().enumerate() {
+        match address::door(text, &host.directory) {
+            Ok(place) => {
+                let name = if index == 0 { "local".to_owned() } else { format!("local-{}", index + 1) };
+                doors.push(settings(name, place));
+            }
+            Err(bad) => reports.push(flag("--listen", text, bad)),
+        }
+    }
+    doors
+}
+
+fn settings(name: String, place: Place) -> listen::Settings {
+    let address = match place {
+        Place::Unix(path) => listen::Address::Unix { path, mode: DOOR_MODE, owner: None, group: None },
+        Place::Tcp(address) => listen::Address::Tcp(address),
+    };
+    listen::Settings { name, address }
+}
+
+/// A door on the engine's own socket would take the engine's place and then call itself.
+fn no_loop(engine: &Path, doors: &[listen::Settings], reports: &mut Vec<Report>) {
+    // `/var/run` is a link to `/run` nearly everywhere, and both names are in use for the same socket.
+    let plain = |path: &Path| match path.strip_prefix("/var/run") {
+        Ok(rest) => Path::new("/run").join(rest),
+        Err(_) => path.to_owned(),
+    };
+    for door in doors {
+        if let listen::Address::Unix { path, .. } = &door.address
+            && plain(path) == plain(engine)
+        {
+            reports.push(whole(
+                path,
+                format!("the door '{}' has the engine's own address", door.name),
+                Some("let the engine listen elsewhere (dockerd -H unix:///run/docker-engine/docker.sock)".to_owned()),
+            ));
+        }
+    }
+}
+
+// === reports ===
+
+fn broken(reports: &[Report]) -> bool {
+    reports.iter().flat_map(|report| &report.diagnostics).any(|found| found.severity == Severity::Error)
+}
+
+fn error_at(span: std::ops::Range<usize>, message: String, help: Option<String>) -> Diagnostic {
+    Diagnostic { severity: Severity::Error, span: Some(span), message, help }
+}
+
+fn whole(path: &Path, message: String, help: Option<String>) -> Report {
+    Report {
+        source: Source { path: path.to_owned(), text: String::new() },
+        diagnostics: vec![Diagnostic { severity: Severity::Error, span: None, message, help }],
+    }
+}
+
+fn flag(name: &str, text: &str, bad: Bad) -> Report {
+    Report {
+        source: Source { path: PathBuf::from(name), text: text.to_owned() },
+        diagnostics: vec![error_at(0..text.len(), bad.message, bad.help)],
+    }
+}

@@ -1,0 +1,120 @@
+//! One model of mounts, fed by `Binds`, `Mounts`, `Volumes`, `VolumesFrom`, `Tmpfs` and inline driver options.
+
+use super::Found;
+use crate::policy::Check;
+use crate::policy::image::glob;
+use crate::policy::mount::{clean, is_engine_socket, is_sensitive, reaches_host};
+use crate::request::{HostConfig, Mount, Text};
+
+pub(super) fn check(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
+    for (index, bind) in host.binds.iter().enumerate() {
+        bind_text(found, bind, &format!("{at}.Binds[{index}]"));
+    }
+    for (index, mount) in host.mounts.iter().enumerate() {
+        one(found, mount, &format!("{at}.Mounts[{index}]"));
+    }
+    for (index, from) in host.volumes_from.iter().enumerate() {
+        if !found.profile.joins_any {
+            found.add(Check::MountVolumesFrom, format!("{at}.VolumesFrom[{index}]"), from);
+        }
+    }
+    let driver = host.volume_driver.as_deref();
+    if let Some(what) = reaches_host::<&str, &str>(driver, &[]) {
+        found.add(Check::MountVolumeDriver, format!("{at}.VolumeDriver"), &what);
+    }
+}
+
+/// `Volumes`: anonymous volumes by path; podman takes `source:target` for a bind.
+pub(super) fn anonymous(found: &mut Found<'_>, paths: &[Text<'_>]) {
+    for path in paths {
+        if let Some((source, _target)) = path.split_once(':') {
+            host_path(found, source, true, "Volumes");
+        }
+    }
+}
+
+/// `source:target[:mode]`; one part is an anonymous volume, a source that is not absolute a named one.
+fn bind_text(found: &mut Found<'_>, bind: &str, field: &str) {
+    let mut parts = bind.splitn(4, ':');
+    let (Some(source), Some(_target)) = (parts.next(), parts.next()) else { return };
+    let modes: Vec<&str> = parts.next().unwrap_or_default().split(',').collect();
+    if let Some(propagation) = modes.iter().find(|mode| matches!(**mode, "shared" | "rshared")) {
+        found.add(Check::MountPropagation, field, propagation);
+    }
+    if source.starts_with('/') || source.starts_with('.') || source.starts_with('~') {
+        host_path(found, source, !modes.contains(&"ro"), field);
+    }
+}
+
+fn one(found: &mut Found<'_>, mount: &Mount<'_>, field: &str) {
+    if let Some(propagation) = mount.propagation.as_deref().filter(|mode| matches!(*mode, "shared" | "rshared")) {
+        found.add(Check::MountPropagation, field, propagation);
+    }
+    // Podman joins these into one option string and reads it again.
+    let texts = [&mount.kind, &mount.source, &mount.target];
+    if texts.iter().any(|text| text.contains([',', '"', '\n'])) {
+        found.add(
+            Check::RequestAmbiguous,
+            field,
+            "a comma, quote or line end, which some engines read as further options",
+        );
+    }
+    match mount.kind.as_ref() {
+        "tmpfs" | "image" => {}
+        "volume" | "" if !mount.source.starts_with('/') => {
+            if let Some(what) = reaches_host(mount.driver.as_deref(), &mount.driver_options) {
+                found.add(Check::MountVolumeDriver, format!("{field}.VolumeOptions.DriverConfig"), &what);
+                if what.starts_with('/') {
+                    host_path(found, &what, !mount.read_only, field);
+                }
+            }
+        }
+        "bind" | "volume" | "" => {
+            let source = if mount.source.is_empty() { &mount.target } else { &mount.source };
+            host_path(found, source, !mount.read_only, field);
+        }
+        other => found.add(Check::MountVolumeDriver, format!("{field}.Type"), other),
+    }
+}
+
+/// Judges a path on the host that a container would see.
+pub(super) fn host_path(found: &mut Found<'_>, written: &str, writable: bool, field: &str) {
+    let path = clean(written);
+    if is_engine_socket(&path, found.facts.protected) {
+        found.add(Check::MountEngineSocket, field, written);
+    }
+    let listed: Vec<bool> = listed(found, &path);
+    if listed.is_empty() {
+        found.add(Check::MountHostPath, field, written);
+        if is_sensitive(&path) {
+            found.add(Check::MountSensitive, field, written);
+        }
+    } else if writable && !listed.contains(&true) {
+        found.add(Check::MountWritable, field, written);
+    }
+}
+
+/// The entries of `binds` that list a path: whether each lets it be written.
+fn listed(found: &Found<'_>, path: &str) -> Vec<bool> {
+    let peer = found.unix_peer();
+    let home = peer.and_then(|peer| peer.home.as_deref()).and_then(|home| home.to_str());
+    let user = peer.and_then(|peer| peer.user.as_deref());
+    let mut listed = Vec::new();
+    for bind in &found.profile.binds {
+        let mut pattern = bind.path.clone();
+        for (name, value) in [("{home}", home), ("{user}", user)] {
+            match value {
+                Some(value) => pattern = pattern.replace(name, &globset::escape(value)),
+                // A caller of whom this is not known has no such folder.
+                None if pattern.contains(name) => pattern.clear(),
+                None => {}
+            }
+        }
+        let folder =
+            pattern.strip_suffix("/**").is_some_and(|folder| glob(folder).is_some_and(|glob| glob.is_match(path)));
+        if folder || glob(&pattern).is_some_and(|glob| glob.is_match(path)) {
+            listed.push(bind.writable);
+        }
+    }
+    listed
+}

@@ -1,0 +1,67 @@
+//! Networks a container joins and ports it opens on the host.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use super::Found;
+use crate::policy::Check;
+use crate::request::{Endpoint, HostConfig, PortBinding};
+
+pub(super) fn check(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
+    let mode = host.network_mode.as_deref().unwrap_or_default();
+    // The engine's own words, and what the namespace checks judge.
+    let own_word = matches!(mode, "" | "default" | "none" | "host") || mode.starts_with("container:");
+    if !own_word {
+        join(found, mode, &format!("{at}.NetworkMode"));
+    }
+    for binding in &host.port_bindings {
+        publish(found, binding, at);
+    }
+    found.add_if(host.publish_all_ports, Check::NetworkPublish, &format!("{at}.PublishAllPorts"), "all exposed ports");
+}
+
+pub(super) fn endpoints(found: &mut Found<'_>, endpoints: &[Endpoint<'_>]) {
+    for endpoint in endpoints {
+        let field = format!("NetworkingConfig.EndpointsConfig.{}", endpoint.network);
+        if !matches!(endpoint.network.as_ref(), "default" | "none") {
+            join(found, &endpoint.network, &field);
+        }
+        driver_options(found, &endpoint.driver_options, &field);
+    }
+}
+
+pub(super) fn driver_options<K: AsRef<str>, V>(found: &mut Found<'_>, options: &[(K, V)], field: &str) {
+    for (name, _value) in options {
+        if name.as_ref().contains("sysctl") {
+            found.add(Check::SysctlSet, format!("{field}.DriverOpts"), name.as_ref());
+        }
+    }
+}
+
+/// Judges a network by name.
+pub(super) fn join(found: &mut Found<'_>, network: &str, field: &str) {
+    if network == "host" {
+        found.add(Check::NetworkHost, field, network);
+    }
+    let listed = found.profile.networks.as_ref().is_none_or(|listed| listed.iter().any(|glob| glob.is_match(network)));
+    found.add_if(!listed, Check::NetworkNotAllowed, field, network);
+}
+
+fn publish(found: &mut Found<'_>, binding: &PortBinding<'_>, at: &str) {
+    let address: Option<IpAddr> = match binding.host_ip.as_ref() {
+        "" => Some(Ipv4Addr::UNSPECIFIED.into()),
+        text => text.trim_matches(['[', ']']).parse().ok(),
+    };
+    let (first, last) = binding.host_port.split_once('-').unwrap_or((&binding.host_port, &binding.host_port));
+    let port = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<u16>().ok() };
+    let listed = match (address, port(first), port(last)) {
+        (Some(address), Some(first), Some(last)) => found
+            .profile
+            .publish
+            .iter()
+            .any(|listed| listed.address == address && listed.first <= first && last <= listed.last),
+        _unreadable => false,
+    };
+    let detail = format!("{}:{}", binding.host_ip, binding.host_port);
+    let field = format!("{at}.PortBindings.{}", binding.container_port);
+    found.add_if(!listed, Check::NetworkPublish, &field, &detail);
+}

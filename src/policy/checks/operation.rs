@@ -1,0 +1,104 @@
+//! Which endpoint is called, by whom, and the bodies that are not a container's.
+
+use super::{Found, container, mounts, network};
+use crate::peer::Peer;
+use crate::policy::Check;
+use crate::policy::mount::reaches_host;
+use crate::request::{Body, Build, Call, Class, NetworkCreate, Operation, VolumeCreate};
+
+/// Everything about a call.
+pub(in crate::policy) fn check(found: &mut Found<'_>, call: &Call<'_>) {
+    for odd in call.all_irregularities() {
+        found.add(Check::of_irregular(odd.kind), odd.field.clone(), &odd.detail);
+    }
+    endpoint(found, call);
+    match &call.body {
+        Body::Unread | Body::ExecStart(_) => {}
+        Body::ContainerCreate(create) => container::create(found, create),
+        Body::ContainerStart(host) => container::host_config(found, host, "HostConfig"),
+        Body::ContainerUpdate(update) => container::update(found, update),
+        Body::ExecCreate(exec) => container::exec(found, exec),
+        Body::VolumeCreate(volume) => volume_create(found, volume),
+        Body::NetworkCreate(create) => network_create(found, create),
+        Body::NetworkConnect(connect) => {
+            network::join(found, call.asked.resource.as_deref().unwrap_or_default(), "path");
+            network::driver_options(found, &connect.driver_options, "EndpointConfig");
+        }
+        Body::Build(options) => build(found, options),
+    }
+}
+
+fn endpoint(found: &mut Found<'_>, call: &Call<'_>) {
+    let asked = call.asked;
+    let class = asked.class();
+    // Bytes that never became a request have said so.
+    let unreadable = asked.operation == Operation::Unknown && !asked.irregularities.is_empty();
+    if class == Class::Unknown {
+        found.add_if(!unreadable, Check::ApiUnknown, "path", "no endpoint of the Engine API that is known");
+    } else if !found.profile.api.iter().any(|selector| class.is_covered_by(selector)) {
+        found.add(Check::ApiNotAllowed, "path", &format!("{} ({})", class.name(), asked.operation.name()));
+    }
+    if let (Some(version), Some(oldest)) = (asked.api_version, found.profile.min_api)
+        && version < oldest
+    {
+        found.add(Check::RequestOldApi, "path", &format!("{version} is older than {oldest}; use a newer client"));
+    }
+    let reads = asked.method == http::Method::GET;
+    let name = asked.operation.name();
+    found.add_if(class == Class::ImagesMint, Check::ImageLoad, "path", name);
+    found.add_if(class == Class::BuildSession, Check::BuildSession, "path", SESSION);
+    found.add_if(class == Class::Plugins && !reads, Check::PluginInstall, "path", name);
+    found.add_if(matches!(class, Class::Swarm | Class::Secrets) && !reads, Check::SwarmChange, "path", name);
+    if asked.operation == Operation::ImageTag {
+        let target = [asked.query.first("repo"), asked.query.first("tag")].map(Option::unwrap_or_default).join(":");
+        found.add(Check::ImageTag, "query.repo", &target);
+    }
+    found.add_if(matches!(found.peer, Peer::Tcp(_)), Check::PrincipalRemote, "peer", "came through a TCP door");
+}
+
+/// Both ways on, for whoever meets this.
+const SESSION: &str = "BuildKit's gRPC cannot be judged: set DOCKER_BUILDKIT=0, or \"build.session\" = \"warn\" in the profile's reactions";
+
+fn build(found: &mut Found<'_>, build: &Build) {
+    let mode = build.network_mode.as_deref().unwrap_or_default();
+    let own = !matches!(mode, "" | "default" | "bridge" | "none");
+    found.add_if(own, Check::BuildNetwork, "query.networkmode", mode);
+    if let Some(remote) = build.remote.as_deref().filter(|remote| !remote.is_empty() && *remote != "client-session") {
+        // May hold credentials: only its scheme is told.
+        let scheme = remote.split("://").next().unwrap_or_default();
+        let told = if scheme == remote { "a context that the engine fetches itself" } else { scheme };
+        found.add(Check::BuildRemote, "query.remote", told);
+    }
+    let session = build.buildkit || build.session.is_some();
+    found.add_if(session, Check::BuildSession, "query.version", SESSION);
+    let parent = build.cgroup_parent.as_deref().unwrap_or_default();
+    found.add_if(!parent.is_empty(), Check::CgroupParent, "query.cgroupparent", parent);
+    let guards = build.security_opt.as_deref().unwrap_or_default();
+    let weakened = !matches!(guards, "" | "[]" | "null");
+    found.add_if(weakened, Check::SecuritySeccomp, "query.securityopt", guards);
+    let outputs = build.outputs.as_deref().unwrap_or_default();
+    found.add_if(!matches!(outputs, "" | "[]" | "null"), Check::ImageTag, "query.outputs", "an output of its own");
+}
+
+fn volume_create(found: &mut Found<'_>, volume: &VolumeCreate<'_>) {
+    if let Some(what) = reaches_host(volume.driver.as_deref(), &volume.driver_options) {
+        found.add(Check::MountVolumeDriver, "DriverOpts", &what);
+        if what.starts_with('/') {
+            found.add(Check::VolumeHostPath, "DriverOpts", &what);
+            mounts::host_path(found, &what, true, "DriverOpts");
+        }
+    }
+    found.add_if(volume.cluster, Check::SwarmChange, "ClusterVolumeSpec", "a cluster volume");
+}
+
+fn network_create(found: &mut Found<'_>, create: &NetworkCreate<'_>) {
+    let driver = create.driver.as_deref().unwrap_or_default();
+    let bridged = matches!(driver, "" | "bridge" | "null");
+    found.add_if(!bridged, Check::NetworkNotAllowed, "Driver", driver);
+    for (name, _value) in &create.options {
+        let on_host = matches!(name.as_ref(), "parent" | "com.docker.network.bridge.name");
+        found.add_if(on_host, Check::NetworkNotAllowed, "Options", name);
+    }
+    let swarm = create.scope.as_deref() == Some("swarm");
+    found.add_if(swarm, Check::SwarmChange, "Scope", "swarm");
+}

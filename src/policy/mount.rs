@@ -1,0 +1,66 @@
+//! Host paths: read as the engine reads them, compared as the kernel would.
+
+/// Paths whose sight or change leads to root on the host; what is below them, and what they are below, as well.
+const SENSITIVE: [&str; 16] = [
+    "/etc", "/proc", "/sys", "/dev", "/boot", "/root", "/home", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/var",
+    "/run", "/opt", "/snap",
+];
+
+/// Sockets that make containers; a folder with one in it is as good as the socket.
+const SOCKETS: [&str; 7] = [
+    "/run/docker.sock",
+    "/run/containerd/containerd.sock",
+    "/run/docker/containerd/containerd.sock",
+    "/run/podman/podman.sock",
+    "/run/crio/crio.sock",
+    "/run/buildkit/buildkitd.sock",
+    "/run/tidewaiter",
+];
+
+/// Cleans a path as Go's `path.Clean` does: lexically, symlinks not resolved; `/var/run` is `/run` on every host that matters.
+pub(super) fn clean(path: &str) -> String {
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            name => parts.push(name),
+        }
+    }
+    let cleaned = format!("/{}", parts.join("/"));
+    match cleaned.strip_prefix("/var/run") {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("/run{rest}"),
+        _other => cleaned,
+    }
+}
+
+/// Whether one of two cleaned paths is the other, or holds it.
+fn touches(one: &str, other: &str) -> bool {
+    let holds = |outer: &str, inner: &str| {
+        outer == "/" || inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    holds(one, other) || holds(other, one)
+}
+
+pub(super) fn is_sensitive(cleaned: &str) -> bool {
+    SENSITIVE.iter().any(|path| touches(cleaned, path))
+}
+
+/// Whether a path leads to a socket that makes containers, or to what the gate protects.
+pub(super) fn is_engine_socket(cleaned: &str, protected: &[String]) -> bool {
+    SOCKETS.iter().any(|path| touches(cleaned, path)) || protected.iter().any(|path| touches(cleaned, &clean(path)))
+}
+
+/// What a volume's driver options reach on the host: the device, or the whole options where no device says it.
+///
+/// The local driver does a plain `mount(2)` as root, so that only `tmpfs` is harmless.
+pub(super) fn reaches_host<K: AsRef<str>, V: AsRef<str>>(driver: Option<&str>, options: &[(K, V)]) -> Option<String> {
+    if driver.is_some_and(|driver| !driver.is_empty() && driver != "local") {
+        return driver.map(|driver| format!("driver {driver}"));
+    }
+    let option = |name: &str| options.iter().find(|(key, _)| key.as_ref() == name).map(|(_, value)| value.as_ref());
+    let is_tmpfs = option("type") == Some("tmpfs") && !option("o").unwrap_or_default().contains("bind");
+    let only_size = options.iter().all(|(key, _)| key.as_ref() == "size");
+    let harmless = options.is_empty() || is_tmpfs || only_size;
+    (!harmless).then(|| option("device").or_else(|| option("o")).unwrap_or("driver options").to_owned())
+}

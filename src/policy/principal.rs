@@ -1,0 +1,51 @@
+//! Principals: the first in the file's order whose matchers claim a peer is who that peer is.
+
+use globset::GlobMatcher;
+
+use super::image::{Image, ImagePattern};
+use crate::peer::Peer;
+
+/// A named caller.
+#[derive(Debug, Clone)]
+pub(super) struct Principal {
+    pub(super) name: String,
+    pub(super) admin: bool,
+    pub(super) profile: String,
+    /// Any of them claims.
+    pub(super) matchers: Vec<Matcher>,
+}
+
+/// All that is said must hold.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Matcher {
+    pub(super) uid: Option<u32>,
+    pub(super) gid: Option<u32>,
+    pub(super) user: Option<GlobMatcher>,
+    pub(super) group: Option<GlobMatcher>,
+    pub(super) in_container: Option<ImagePattern>,
+}
+
+impl Principal {
+    pub(super) fn claims(&self, peer: &Peer) -> bool {
+        self.matchers.iter().any(|matcher| matcher.claims(peer))
+    }
+
+    pub(super) fn asks_image(&self) -> bool {
+        self.matchers.iter().any(|matcher| matcher.in_container.is_some())
+    }
+}
+
+impl Matcher {
+    /// Whether everything that is said holds. What is not known of a peer matches nothing.
+    fn claims(&self, peer: &Peer) -> bool {
+        let Peer::Unix(peer) = peer else { return false };
+        let image = || peer.container.as_ref()?.image.as_deref().and_then(Image::parse);
+        self.uid.is_none_or(|uid| peer.uid == Some(uid))
+            && self.gid.is_none_or(|gid| peer.gid == Some(gid) || peer.groups.iter().any(|group| group.gid == gid))
+            && self.user.as_ref().is_none_or(|user| peer.user.as_ref().is_some_and(|name| user.is_match(name)))
+            && self.group.as_ref().is_none_or(|wanted| {
+                peer.groups.iter().filter_map(|group| group.name.as_ref()).any(|name| wanted.is_match(name))
+            })
+            && self.in_container.as_ref().is_none_or(|pattern| image().is_some_and(|image| pattern.lists(&image)))
+    }
+}

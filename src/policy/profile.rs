@@ -1,0 +1,130 @@
+//! A profile: what a principal may have, and what each check that fires leads to.
+
+use std::collections::HashMap;
+
+use globset::GlobMatcher;
+
+use super::image::ImagePattern;
+use super::{Check, Mode, Reaction};
+use crate::request::ApiVersion;
+
+/// A resolved profile: built in, or a file's with everything inherited.
+#[derive(Debug, Clone)]
+pub(super) struct Profile {
+    pub(super) name: String,
+    pub(super) mode: Option<Mode>,
+    pub(super) reactions: HashMap<Check, Reaction>,
+    pub(super) images: Vec<ImagePattern>,
+    pub(super) capabilities: Vec<String>,
+    pub(super) binds: Vec<Bind>,
+    pub(super) devices: Vec<GlobMatcher>,
+    /// `None`: any network.
+    pub(super) networks: Option<Vec<GlobMatcher>>,
+    pub(super) publish: Vec<Publish>,
+    pub(super) runtimes: Vec<String>,
+    pub(super) api: Vec<String>,
+    pub(super) min_api: Option<ApiVersion>,
+    /// Whether namespaces and volumes of any container may be joined.
+    pub(super) joins_any: bool,
+}
+
+/// A host path that may be bound.
+#[derive(Debug, Clone)]
+pub(super) struct Bind {
+    /// As written, for `{home}` and `{user}` of the caller.
+    pub(super) path: String,
+    pub(super) writable: bool,
+}
+
+/// A host address and ports that may be published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Publish {
+    pub(super) address: std::net::IpAddr,
+    pub(super) first: u16,
+    pub(super) last: u16,
+}
+
+/// Everything but BuildKit's sessions, root-equivalent classes and what is unknown.
+const BASELINE_API: [&str; 13] = [
+    "read",
+    "containers",
+    "exec",
+    "files",
+    "images",
+    "images.mint",
+    "build",
+    "build.session",
+    "volumes",
+    "networks",
+    "checkpoints",
+    "system",
+    "images.pull",
+];
+
+impl Profile {
+    /// A built-in profile, by name.
+    pub(super) fn builtin(name: &str) -> Option<Self> {
+        let reaction: fn(Check) -> Reaction = match name {
+            "privileged" => |_check| Reaction::Allow,
+            "baseline" => |check| check.builtin().0,
+            "restricted" => |check| check.builtin().1,
+            _unknown => return None,
+        };
+        let open = name == "privileged";
+        let all_classes = crate::request::Class::ALL_SELECTORS;
+        let localtime = ["/etc/localtime", "/etc/timezone"];
+        Some(Self {
+            name: name.to_owned(),
+            mode: None,
+            reactions: Check::ALL.iter().map(|&check| (check, reaction(check))).collect(),
+            images: Vec::new(),
+            capabilities: Vec::new(),
+            binds: localtime.map(|path| Bind { path: path.to_owned(), writable: false }).to_vec(),
+            devices: Vec::new(),
+            networks: None,
+            publish: Vec::new(),
+            runtimes: vec!["runc".to_owned(), "io.containerd.runc.v2".to_owned()],
+            api: if open { all_classes.iter() } else { BASELINE_API.iter() }.map(|&class| class.to_owned()).collect(),
+            min_api: (!open).then_some(ApiVersion { major: 1, minor: 24 }),
+            joins_any: open,
+        })
+    }
+
+    /// A profile that lets nothing through.
+    pub(super) fn nothing() -> Self {
+        Self {
+            name: "nothing".to_owned(),
+            mode: None,
+            reactions: HashMap::new(),
+            images: Vec::new(),
+            capabilities: Vec::new(),
+            binds: Vec::new(),
+            devices: Vec::new(),
+            networks: Some(Vec::new()),
+            publish: Vec::new(),
+            runtimes: Vec::new(),
+            api: Vec::new(),
+            min_api: None,
+            joins_any: false,
+        }
+    }
+
+    pub(super) fn reaction(&self, check: Check) -> Reaction {
+        // A check that is in no table is refused.
+        self.reactions.get(&check).copied().unwrap_or(Reaction::Deny)
+    }
+}
+
+impl Publish {
+    /// Reads `127.0.0.1:*`, `0.0.0.0:8000-8999`, `[::1]:80`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let (address, ports) = text.rsplit_once(':')?;
+        let address = address.trim_start_matches('[').trim_end_matches(']').parse().ok()?;
+        let (first, last) = match ports.split_once('-') {
+            _ if ports == "*" => (0, u16::MAX),
+            Some((first, last)) => (first.parse().ok()?, last.parse().ok()?),
+            None => (ports.parse().ok()?, ports.parse().ok()?),
+        };
+        (first <= last).then_some(Self { address, first, last })
+    }
+}

@@ -1,0 +1,99 @@
+//! The policy file as it is written.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_spanned::Spanned;
+use toml::value::Datetime;
+
+use super::{Mode, Reaction};
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Principal {
+    pub(super) name: Spanned<String>,
+    #[serde(default)]
+    pub(super) admin: bool,
+    pub(super) profile: Spanned<String>,
+    #[serde(rename = "match")]
+    pub(super) matchers: Spanned<Vec<Matcher>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Matcher {
+    pub(super) uid: Option<u32>,
+    pub(super) gid: Option<u32>,
+    pub(super) user: Option<Spanned<String>>,
+    pub(super) group: Option<Spanned<String>>,
+    pub(super) in_container: Option<Spanned<String>>,
+    // Known, and still to come: a certificate never matches a peer that has none.
+    pub(super) cert_cn: Option<Spanned<String>>,
+    pub(super) cert_ou: Option<Spanned<String>>,
+    pub(super) cert_san: Option<Spanned<String>>,
+    pub(super) cert_sha256: Option<Spanned<String>>,
+    pub(super) cert_issuer: Option<Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Fallback {
+    pub(super) profile: Spanned<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Profile {
+    pub(super) extends: Option<Spanned<String>>,
+    pub(super) mode: Option<Mode>,
+    pub(super) images: Option<Vec<Spanned<String>>>,
+    pub(super) image_proof: Option<Spanned<String>>,
+    pub(super) capabilities: Option<Vec<Spanned<String>>>,
+    pub(super) binds: Option<Vec<Bind>>,
+    pub(super) devices: Option<Vec<Spanned<String>>>,
+    pub(super) networks: Option<Vec<Spanned<String>>>,
+    pub(super) publish: Option<Vec<Spanned<String>>>,
+    pub(super) runtimes: Option<Vec<Spanned<String>>>,
+    pub(super) api: Option<Vec<Spanned<String>>>,
+    pub(super) min_api: Option<Spanned<String>>,
+    pub(super) join: Option<Spanned<String>>,
+    pub(super) own_only: Option<Spanned<bool>>,
+    #[serde(default)]
+    pub(super) reactions: BTreeMap<Spanned<String>, Spanned<String>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Bind {
+    pub(super) path: Spanned<String>,
+    pub(super) access: Access,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Access {
+    Ro,
+    Rw,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Exception {
+    pub(super) checks: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) principals: Vec<Spanned<String>>,
+    #[serde(default)]
+    pub(super) images: Vec<Spanned<String>>,
+    pub(super) reason: Spanned<String>,
+    pub(super) expires: Option<Spanned<Datetime>>,
+}
+
+/// Reads a reaction.
+pub(super) fn reaction(text: &str) -> Option<Reaction> {
+    match text {
+        "allow" => Some(Reaction::Allow),
+        "warn" => Some(Reaction::Warn),
+        "deny" => Some(Reaction::Deny),
+        _unknown => None,
+    }
+}

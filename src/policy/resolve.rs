@@ -1,0 +1,331 @@
+//! From what is written to what applies: names that lead somewhere, patterns that compile, lists that are inherited.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use jiff::civil::Date;
+use serde_spanned::Spanned;
+
+use super::image::{ImagePattern, glob};
+use super::load::{Exception, File, error, nearest, warning};
+use super::principal::{Matcher, Principal};
+use super::profile::{Bind, Profile, Publish};
+use super::{Check, Reaction, raw};
+use crate::diagnostic::Diagnostic;
+use crate::request::{ApiVersion, Class};
+
+/// Collects mistakes on the way.
+#[derive(Debug)]
+pub(super) struct Resolver {
+    pub(super) found: Vec<Diagnostic>,
+    /// The built-in ones, then those resolved so far.
+    pub(super) profiles: BTreeMap<String, Profile>,
+}
+
+impl Resolver {
+    /// Resolves every profile, each after the one it extends.
+    pub(super) fn profiles(&mut self, file: &File) -> BTreeMap<String, Profile> {
+        for (name, _) in &file.profiles {
+            if self.profiles.contains_key(name.get_ref()) {
+                self.fail(
+                    name,
+                    &format!("'{}' is built in and cannot be changed", name.get_ref()),
+                    "choose another name",
+                );
+            }
+        }
+        let mut open: Vec<_> = file.profiles.iter().collect();
+        loop {
+            let before = open.len();
+            open.retain(|(name, profile)| {
+                let base = profile.extends.as_ref().map_or("baseline", |extends| extends.get_ref());
+                let Some(base) = self.profiles.get(base).cloned() else { return true };
+                let resolved = self.profile(name.get_ref(), base, profile);
+                self.profiles.entry(resolved.name.clone()).or_insert(resolved);
+                false
+            });
+            if open.is_empty() || open.len() == before {
+                break;
+            }
+        }
+        for (_, profile) in open {
+            if let Some(extends) = &profile.extends {
+                let known: Vec<&str> = self.profiles.keys().map(String::as_str).collect();
+                let help = nearest(extends.get_ref(), &known).unwrap_or_default();
+                self.fail(extends, &format!("'{}' is no profile, or extends itself", extends.get_ref()), &help);
+            }
+        }
+        self.profiles.clone()
+    }
+
+    fn profile(&mut self, name: &str, base: Profile, raw: &raw::Profile) -> Profile {
+        let mut profile = Profile { name: name.to_owned(), mode: raw.mode.or(base.mode), ..base };
+        self.list(raw.images.as_ref(), &mut profile.images, ImagePattern::parse, "image pattern");
+        self.list(
+            raw.capabilities.as_ref(),
+            &mut profile.capabilities,
+            capability,
+            "capability; write NET_BIND_SERVICE",
+        );
+        self.list(raw.devices.as_ref(), &mut profile.devices, glob, "glob of a device");
+        self.list(
+            raw.publish.as_ref(),
+            &mut profile.publish,
+            Publish::parse,
+            "address and ports; write 127.0.0.1:8000-8999",
+        );
+        self.list(raw.runtimes.as_ref(), &mut profile.runtimes, |text| Some(text.to_owned()), "runtime");
+        self.list(raw.api.as_ref(), &mut profile.api, class, "class of endpoints");
+        if let Some(networks) = &raw.networks {
+            let mut globs = Vec::new();
+            self.list(Some(networks), &mut globs, glob, "glob of a network");
+            profile.networks = Some(globs);
+        }
+        if let Some(binds) = &raw.binds {
+            profile.binds = binds.iter().map(|bind| self.bind(bind)).collect();
+        }
+        if let Some(version) = &raw.min_api {
+            profile.min_api = api_version(version.get_ref());
+            if profile.min_api.is_none() {
+                self.fail(version, "this is no API version", "write \"1.24\"");
+            }
+        }
+        self.reactions(raw, &mut profile);
+        self.later(raw, &mut profile);
+        self.warn_of_set_uid(raw, &profile);
+        profile
+    }
+
+    fn list<T>(
+        &mut self,
+        written: Option<&Vec<Spanned<String>>>,
+        into: &mut Vec<T>,
+        read: impl Fn(&str) -> Option<T>,
+        what: &str,
+    ) {
+        let Some(written) = written else { return };
+        into.clear();
+        for text in written {
+            match read(text.get_ref()) {
+                Some(value) => into.push(value),
+                None => self.fail(
+                    text,
+                    &format!("'{}' is no {what}", text.get_ref()),
+                    "see the starter policy for examples",
+                ),
+            }
+        }
+    }
+
+    fn bind(&mut self, bind: &raw::Bind) -> Bind {
+        let path = bind.path.get_ref();
+        let rooted = path.starts_with('/') || path.starts_with("{home}");
+        if !rooted || glob(path).is_none() || path.contains("..") {
+            self.fail(&bind.path, &format!("'{path}' is no absolute path"), "write /srv/data/** or {home}/src");
+        }
+        Bind { path: path.clone(), writable: bind.access == raw::Access::Rw }
+    }
+
+    fn reactions(&mut self, raw: &raw::Profile, profile: &mut Profile) {
+        // Broad patterns first, so that a precise one wins whatever the order.
+        let mut reactions: Vec<_> = raw.reactions.iter().collect();
+        reactions.sort_by_key(|(check, _)| !check.get_ref().contains('*'));
+        for (pattern, written) in reactions {
+            let reaction = raw::reaction(written.get_ref());
+            if written.get_ref() == "approve" {
+                self.fail(
+                    written,
+                    "'approve' is not in this version",
+                    "write \"deny\", and an [[exception]] for what is known",
+                );
+            } else if reaction.is_none() {
+                self.fail(written, &format!("'{}' is no reaction", written.get_ref()), "write deny, warn or allow");
+            }
+            for check in self.checks(pattern) {
+                profile.reactions.insert(check, reaction.unwrap_or(Reaction::Deny));
+            }
+        }
+    }
+
+    fn checks(&mut self, pattern: &Spanned<String>) -> Vec<Check> {
+        let matcher = globset::Glob::new(pattern.get_ref()).ok().map(|glob| glob.compile_matcher());
+        let fits = |check: &&Check| matcher.as_ref().is_some_and(|matcher| matcher.is_match(check.id()));
+        let checks: Vec<Check> = Check::ALL.iter().filter(fits).copied().collect();
+        if checks.is_empty() {
+            let ids: Vec<&str> = Check::ALL.iter().map(|check| check.id()).collect();
+            let help = nearest(pattern.get_ref(), &ids).unwrap_or_default();
+            self.fail(pattern, &format!("'{}' names no check", pattern.get_ref()), &help);
+        }
+        checks
+    }
+
+    /// Keys that are known and come with later versions: what they would change is refused, not ignored.
+    fn later(&mut self, raw: &raw::Profile, profile: &mut Profile) {
+        if let Some(proof) = raw.image_proof.as_ref().filter(|proof| proof.get_ref() != "name") {
+            self.fail(
+                proof,
+                "only image-proof = \"name\" is in this version",
+                "write \"name\", and pin images by digest",
+            );
+        }
+        if let Some(own) = raw.own_only.as_ref().filter(|own| *own.get_ref()) {
+            self.fail(own, "own-only is not in this version", "write own-only = false");
+        }
+        match raw.join.as_ref().map(|join| (join, join.get_ref().as_str())) {
+            None => {}
+            Some((_, "any")) => profile.joins_any = true,
+            Some((_, "none")) => profile.joins_any = false,
+            Some((join, "own")) => {
+                profile.joins_any = false;
+                self.found.push(warning(join.span(), "join = \"own\" is read as \"none\" in this version"));
+            }
+            Some((join, _)) => self.fail(join, "whose namespaces may be joined?", "write none, own or any"),
+        }
+    }
+
+    /// A root process in a container can leave a set-uid file in a folder the caller reaches.
+    fn warn_of_set_uid(&mut self, raw: &raw::Profile, profile: &Profile) {
+        let writable = raw.binds.iter().flatten().find(|bind| bind.access == raw::Access::Rw);
+        if let Some(bind) = writable
+            && profile.reaction(Check::UserRoot) != Reaction::Deny
+        {
+            let text = "a root process in the container can leave a set-uid file here; set \"user.root\" = \"deny\", or trust who uses it";
+            self.found.push(warning(bind.path.span(), text));
+        }
+    }
+
+    /// Resolves the principals, in order.
+    pub(super) fn principals(&mut self, file: &File) -> Vec<Principal> {
+        let mut all: Vec<Principal> = Vec::new();
+        for raw in &file.principals {
+            if raw.name.get_ref() == "fallback" || all.iter().any(|known| &known.name == raw.name.get_ref()) {
+                self.fail(&raw.name, &format!("'{}' is taken", raw.name.get_ref()), "choose another name");
+            }
+            self.known_profile(&raw.profile);
+            if raw.matchers.get_ref().is_empty() {
+                self.found.push(warning(raw.matchers.span(), "this principal claims nobody"));
+            }
+            let matchers = raw.matchers.get_ref().iter().map(|matcher| self.matcher(matcher, &raw.matchers)).collect();
+            let (name, profile) = (raw.name.get_ref().clone(), raw.profile.get_ref().clone());
+            all.push(Principal { name, admin: raw.admin, profile, matchers });
+        }
+        all
+    }
+
+    fn matcher(&mut self, raw: &raw::Matcher, list: &Spanned<Vec<raw::Matcher>>) -> Matcher {
+        let later = [&raw.cert_cn, &raw.cert_ou, &raw.cert_san, &raw.cert_sha256, &raw.cert_issuer];
+        for certificate in later.into_iter().flatten() {
+            self.fail(
+                certificate,
+                "certificates are not in this version",
+                "match by uid, user, gid, group or in-container",
+            );
+        }
+        let matcher = Matcher {
+            uid: raw.uid,
+            gid: raw.gid,
+            user: self.pattern(raw.user.as_ref(), glob, "glob of a user"),
+            group: self.pattern(raw.group.as_ref(), glob, "glob of a group"),
+            in_container: self.pattern(raw.in_container.as_ref(), ImagePattern::parse, "image pattern"),
+        };
+        let says_nothing = raw.uid.is_none()
+            && raw.gid.is_none()
+            && [&raw.user, &raw.group, &raw.in_container].into_iter().chain(later).all(Option::is_none);
+        if says_nothing {
+            // It would claim everybody.
+            self.found.push(error(list.span(), "a matcher that says nothing", Some("write { uid = 998 }")));
+        }
+        matcher
+    }
+
+    fn pattern<T>(
+        &mut self,
+        text: Option<&Spanned<String>>,
+        read: impl Fn(&str) -> Option<T>,
+        what: &str,
+    ) -> Option<T> {
+        let text = text?;
+        let value = read(text.get_ref());
+        if value.is_none() {
+            self.fail(text, &format!("'{}' is no {what}", text.get_ref()), "see the starter policy for examples");
+        }
+        value
+    }
+
+    /// The profile of whoever no principal claims.
+    pub(super) fn fallback(&mut self, file: &File) -> String {
+        let Some(fallback) = &file.fallback else { return "baseline".to_owned() };
+        self.known_profile(&fallback.profile);
+        fallback.profile.get_ref().clone()
+    }
+
+    fn known_profile(&mut self, name: &Spanned<String>) {
+        if !self.profiles.contains_key(name.get_ref()) {
+            let known: Vec<&str> = self.profiles.keys().map(String::as_str).collect();
+            let help = nearest(name.get_ref(), &known).unwrap_or_default();
+            self.fail(name, &format!("there is no profile '{}'", name.get_ref()), &help);
+        }
+    }
+
+    /// Resolves the exceptions.
+    pub(super) fn exceptions(&mut self, file: &File) -> Vec<Exception> {
+        let names: Vec<String> = file.principals.iter().map(|principal| principal.name.get_ref().clone()).collect();
+        file.exceptions.iter().map(|raw| self.exception(raw, &names)).collect()
+    }
+
+    fn exception(&mut self, raw: &raw::Exception, names: &[String]) -> Exception {
+        if raw.reason.get_ref().trim().is_empty() {
+            self.fail(&raw.reason, "an exception needs a reason", "say who decided it, and why");
+        }
+        for principal in &raw.principals {
+            if principal.get_ref() != "fallback" && !names.contains(principal.get_ref()) {
+                let known: Vec<&str> = names.iter().map(String::as_str).collect();
+                let help = nearest(principal.get_ref(), &known).unwrap_or_default();
+                self.fail(principal, &format!("there is no principal '{}'", principal.get_ref()), &help);
+            }
+        }
+        let mut images = Vec::new();
+        self.list(Some(&raw.images), &mut images, ImagePattern::parse, "image pattern");
+        let expires = raw.expires.as_ref().and_then(|expires| {
+            let end = end_of_day(expires.get_ref());
+            if end.is_none() {
+                self.fail(expires, "this is no date", "write expires = 2027-01-31");
+            }
+            end
+        });
+        Exception {
+            checks: raw.checks.iter().flat_map(|pattern| self.checks(pattern)).collect(),
+            principals: raw.principals.iter().map(|name| name.get_ref().clone()).collect(),
+            images,
+            reason: raw.reason.get_ref().clone(),
+            expires,
+        }
+    }
+
+    fn fail<T>(&mut self, at: &Spanned<T>, message: &str, help: &str) {
+        self.found.push(error(at.span(), message, Some(help).filter(|help| !help.is_empty())));
+    }
+}
+
+fn capability(text: &str) -> Option<String> {
+    let name = text.strip_prefix("CAP_").unwrap_or(text);
+    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    is_name.then(|| name.to_owned())
+}
+
+fn class(text: &str) -> Option<String> {
+    Class::ALL_SELECTORS.contains(&text).then(|| text.to_owned())
+}
+
+fn api_version(text: &str) -> Option<ApiVersion> {
+    let (major, minor) = text.split_once('.')?;
+    Some(ApiVersion { major: major.parse().ok()?, minor: minor.parse().ok()? })
+}
+
+/// A date holds to its end, in UTC.
+fn end_of_day(written: &toml::value::Datetime) -> Option<Timestamp> {
+    let date = written.date?;
+    let day = Date::new(i16::try_from(date.year).ok()?, i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?);
+    let next = day.ok()?.tomorrow().ok()?;
+    jiff::tz::TimeZone::UTC.to_timestamp(next.at(0, 0, 0, 0)).ok()
+}
