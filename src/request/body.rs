@@ -1,6 +1,8 @@
 //! Decoded bodies: the fields a policy judges, borrowed from the bytes that were read.
 //!
-//! Where a key came twice in monitor mode, these hold the worst reading: `true` beats `false`, lists hold all elements.
+//! Where a key came twice in monitor mode, these hold the worst reading: `true` beats `false`, lists hold all elements. Of
+//! limits, names, and what protects (`ReadonlyRootfs`, `CapDrop`, `MaskedPaths`, …) they hold the engine's reading, the last.
+//! Go does not tell an empty string from an absent one: both are `None`.
 
 use std::borrow::Cow;
 

@@ -1,7 +1,7 @@
 //! A whole request, read: what is asked, the decoded body, and everything odd about either.
 
-use super::decode::{self, Document};
-use super::{Asked, Body, Irregularity, Operation, build};
+use super::decode::{self, Decoded, Document};
+use super::{Asked, Body, Irregular, Irregularity, Operation, build};
 
 /// What a policy judges and a record describes.
 #[derive(Debug)]
@@ -26,14 +26,17 @@ impl<'a> Call<'a> {
 
     /// Decodes a whole body the way the engine would. Never fails: what cannot be read is an [`Irregularity`].
     pub fn decode(asked: &'a Asked, body: &'a [u8]) -> Self {
-        let decode::Decoded { body, document, irregularities } = decode::decode(asked, body);
+        let Decoded { body, document, irregularities } = decode::decode(asked.operation, body);
         Self { asked, body, irregularities, document }
     }
 
     /// The body to send to the engine in place of the client's: each known key once, in its own spelling, unknown ones and
-    /// all values as they came. `None` if there is no judged JSON body.
+    /// all values as they came. `None` if there is no judged JSON, or none with exactly one reading: that has no other form
+    /// that says the same, and if a policy lets it pass, its own bytes are what was judged.
     pub fn canonical_body(&self) -> Option<Vec<u8>> {
-        self.document.as_ref().and_then(|document| decode::write(self.asked.operation, document))
+        let has_one_reading = |odd: &Irregularity| !matches!(odd.kind, Irregular::Ambiguous | Irregular::Malformed);
+        let document = self.document.as_ref().filter(|_| self.irregularities.iter().all(has_one_reading))?;
+        decode::write(self.asked.operation, document)
     }
 
     /// Everything odd, head first.

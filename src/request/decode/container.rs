@@ -1,22 +1,28 @@
 //! `POST /containers/create`, and the body that `start` had before API 1.24.
 
-use super::host::{field as host_field, host_config};
+use super::host::Reader;
 use super::json::{Kind, Value};
 use super::read::{keys, options, some_text};
-use super::schema::{CONTAINER_CREATE, ENDPOINT, Shape};
-use super::walk::fields;
-use crate::request::{ContainerCreate, Endpoint};
+use super::schema::{CONTAINER_CREATE, ENDPOINT, FLAT, NETWORKING};
+use super::walk::{fields, numbered};
+use crate::request::{ContainerCreate, Endpoint, HostConfig, Text};
 
-/// What engines up to 26.1 read from the top level even beside a `HostConfig`.
-const ALWAYS_FLAT: [&str; 5] = ["Memory", "MemorySwap", "CpuShares", "CpusetCpus", "VolumeDriver"];
+/// A create as read.
+#[derive(Debug)]
+pub(super) struct Create<'a> {
+    pub(super) create: ContainerCreate<'a>,
+    /// Fields of `HostConfig` that are set beside it.
+    pub(super) flat: Vec<&'static str>,
+}
 
 /// Reads the body of a create. Engines up to 26.1 embed a whole `HostConfig` at the top level and use it where there is no
 /// `HostConfig` proper, or a null one; engines from 27 on ignore it. It is read wherever some engine reads it.
-pub(super) fn create<'a>(object: Value<'_, 'a>) -> ContainerCreate<'a> {
+pub(super) fn create<'a>(object: Value<'_, 'a>) -> Create<'a> {
     let mut create = ContainerCreate::default();
+    let mut host = Reader::default();
     let mut has_host_config = false;
     let mut flat = Vec::new();
-    for (name, value) in fields(object, CONTAINER_CREATE) {
+    for (at, name, value) in numbered(object, CONTAINER_CREATE) {
         match name {
             "Image" => some_text(value, &mut create.image),
             "User" => some_text(value, &mut create.user),
@@ -24,23 +30,45 @@ pub(super) fn create<'a>(object: Value<'_, 'a>) -> ContainerCreate<'a> {
             "Volumes" => keys(value, &mut create.volumes),
             "ExposedPorts" => keys(value, &mut create.exposed_ports),
             "HostConfig" => {
-                has_host_config |= value.kind() != Kind::Null;
-                host_config(value, &mut create.host);
+                // A pointer, which a null resets. What was in it before stays judged.
+                has_host_config = value.kind() != Kind::Null;
+                host.object(value);
             }
             "NetworkingConfig" => networking(value, &mut create.endpoints),
-            other => flat.push((other, value)),
+            name if at >= FLAT => flat.push((name, value)),
+            _harmless => {}
         }
     }
+    if has_host_config {
+        create.host = host.host;
+        beside(&flat, &mut create.host);
+    } else {
+        let mut host = Reader::over(host.host);
+        flat.iter().for_each(|(name, value)| host.field(name, *value));
+        create.host = host.host;
+    }
+    let flat: Vec<_> = flat.into_iter().filter(|(_, value)| !value.is_zero()).map(|(name, _)| name).collect();
+    create.flat = !flat.is_empty();
+    Create { create, flat }
+}
+
+/// Beside a `HostConfig` those engines take a few fields, and only where it leaves them unset. (Three more are no road to
+/// the host: `MemorySwap`, `CpuShares`, `CpusetCpus`.)
+fn beside<'a>(flat: &[(&'static str, Value<'_, 'a>)], host: &mut HostConfig<'a>) {
+    let mut outer = Reader::default();
     for (name, value) in flat {
-        if !has_host_config || ALWAYS_FLAT.contains(&name) {
-            create.flat |= host_field(name, value, &mut create.host);
+        if matches!(*name, "Memory" | "VolumeDriver") {
+            outer.field(name, *value);
         }
     }
-    create
+    if host.memory == 0 {
+        host.memory = outer.host.memory;
+    }
+    host.volume_driver = host.volume_driver.take().or(outer.host.volume_driver);
 }
 
 fn networking<'a>(object: Value<'_, 'a>, endpoints: &mut Vec<Endpoint<'a>>) {
-    for (_, map) in fields(object, &[("EndpointsConfig", Shape::Any)]) {
+    for (_, map) in fields(object, NETWORKING) {
         for (network, object) in map.members() {
             let mut endpoint = Endpoint { network, driver_options: Vec::new() };
             driver_options(object, &mut endpoint.driver_options);
@@ -50,10 +78,7 @@ fn networking<'a>(object: Value<'_, 'a>, endpoints: &mut Vec<Endpoint<'a>>) {
 }
 
 /// `DriverOpts` of an endpoint.
-pub(super) fn driver_options<'a>(
-    object: Value<'_, 'a>,
-    into: &mut Vec<(crate::request::Text<'a>, crate::request::Text<'a>)>,
-) {
+pub(super) fn driver_options<'a>(object: Value<'_, 'a>, into: &mut Vec<(Text<'a>, Text<'a>)>) {
     for (name, value) in fields(object, ENDPOINT) {
         if name == "DriverOpts" {
             options(value, into);

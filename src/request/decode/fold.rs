@@ -9,6 +9,9 @@ pub(super) fn is_field(key: &str, name: &str) -> bool {
         // Both runes are longer than the letter they stand for.
         return key.eq_ignore_ascii_case(name);
     }
+    if key.is_ascii() {
+        return false;
+    }
     let mut name = name.bytes();
     let mut key = key.chars();
     loop {

@@ -4,8 +4,8 @@
 //! nesting could exhaust. Strings are unescaped only when somebody asks for them.
 
 use std::borrow::Cow;
-
-use memchr::memchr2;
+use std::fmt;
+use std::str::FromStr;
 
 use crate::request::Text;
 
@@ -34,8 +34,7 @@ pub struct JsonError {
     pub reason: &'static str,
 }
 
-/// A JSON value and everything below it.
-#[derive(Debug)]
+/// A JSON value and everything below it. Its `Debug` says nothing of what is in it: bodies hold secrets.
 pub struct Document<'a> {
     input: &'a [u8],
     nodes: Vec<Node>,
@@ -61,7 +60,7 @@ pub enum Kind {
 }
 
 /// One value of a document.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Value<'d, 'a> {
     document: &'d Document<'a>,
     index: usize,
@@ -98,9 +97,11 @@ impl<'a> Document<'a> {
         Value { document: self, index: 0 }
     }
 
-    /// What follows the value, white space stripped.
+    /// What follows the value, from the first byte on that is no white space.
     pub fn rest(&self) -> &'a [u8] {
-        self.input.get(self.end..).unwrap_or_default().trim_ascii()
+        let behind = self.input.get(self.end..).unwrap_or_default();
+        let space = behind.iter().take_while(|byte| is_space(**byte)).count();
+        behind.get(space..).unwrap_or_default()
     }
 
     /// Offset of the first invalid UTF-8 or lone surrogate in a string. Go reads U+FFFD there; others refuse it.
@@ -132,6 +133,11 @@ impl<'d, 'a> Value<'d, 'a> {
         Some(if node.escaped { Cow::Owned(unescape(inner)) } else { String::from_utf8_lossy(inner) })
     }
 
+    /// Whether it is a string with escapes in it.
+    pub(super) fn is_escaped(self) -> bool {
+        self.document.node(self.index).is_some_and(|node| node.escaped)
+    }
+
     /// A boolean's value.
     pub fn boolean(self) -> Option<bool> {
         (self.kind() == Kind::Bool).then(|| self.raw() == b"true")
@@ -139,12 +145,21 @@ impl<'d, 'a> Value<'d, 'a> {
 
     /// A number's value, if Go could decode it into an `int64`: no fraction, no exponent, no overflow.
     pub fn integer(self) -> Option<i64> {
+        self.number()
+    }
+
+    /// A number's value, if Go could decode it into a `uint64`.
+    pub(super) fn unsigned(self) -> Option<u64> {
+        self.number()
+    }
+
+    fn number<T: FromStr>(self) -> Option<T> {
         let is_number = self.kind() == Kind::Number;
         is_number.then(|| str::from_utf8(self.raw()).ok()?.parse().ok()).flatten()
     }
 
     /// Whether the value leaves a Go variable as it was made: null, false, 0 or an empty string.
-    pub fn is_zero(self) -> bool {
+    pub(super) fn is_zero(self) -> bool {
         matches!(self.raw(), b"null" | b"false" | b"0" | b"\"\"")
     }
 
@@ -186,6 +201,18 @@ impl<'d, 'a> Value<'d, 'a> {
     fn behind(self, end: usize) -> Option<(usize, usize)> {
         let next = self.document.node(self.index)?.next as usize;
         (next < end).then_some((next, end))
+    }
+}
+
+impl fmt::Debug for Document<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Document").field("bytes", &self.input.len()).field("nodes", &self.nodes.len()).finish()
+    }
+}
+
+impl fmt::Debug for Value<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Value").field("kind", &self.kind()).field("bytes", &self.raw().len()).finish()
     }
 }
 
@@ -300,27 +327,29 @@ impl Reader<'_> {
 
     fn string(&mut self) -> Result<(), JsonError> {
         let start = self.at;
+        let (mut is_ascii, mut escaped) = (true, false);
         self.at += 1;
-        let mut escaped = false;
         loop {
-            let rest = self.input.get(self.at..).unwrap_or_default();
-            let Some(stop) = memchr2(b'"', b'\\', rest) else { return Err(self.error("a string without an end")) };
-            let (plain, stopped) = rest.split_at_checked(stop).unwrap_or_default();
-            if let Some(control) = plain.iter().position(|&byte| byte < 0x20) {
-                self.at += control;
-                return Err(self.error("a control character in a string"));
+            let run = Run::of(self.input.get(self.at..).unwrap_or_default());
+            self.at += run.length;
+            is_ascii &= run.is_ascii;
+            match self.peek() {
+                Some(b'"') => break,
+                Some(b'\\') => {
+                    self.at += 1;
+                    escaped = true;
+                    self.escape()?;
+                }
+                Some(_) => return Err(self.error("a control character in a string")),
+                None => return Err(self.error("a string without an end")),
             }
-            if let Err(flaw) = str::from_utf8(plain) {
-                self.flaw.get_or_insert(self.at + flaw.valid_up_to());
-            }
-            self.at += stop + 1;
-            if stopped.first() == Some(&b'"') {
-                self.push(Kind::String, start, self.at, escaped);
-                return Ok(());
-            }
-            escaped = true;
-            self.escape()?;
         }
+        if !is_ascii && let Err(error) = str::from_utf8(self.input.get(start..self.at).unwrap_or_default()) {
+            self.flawed(start + error.valid_up_to());
+        }
+        self.at += 1;
+        self.push(Kind::String, start, self.at, escaped);
+        Ok(())
     }
 
     /// Behind a backslash.
@@ -336,7 +365,7 @@ impl Reader<'_> {
                 if is_pair {
                     self.at += 6;
                 } else if is_high(unit) || is_low(unit) {
-                    self.flaw.get_or_insert(at);
+                    self.flawed(at - 1);
                 }
             }
             _ => return Err(self.error("an unknown escape")),
@@ -388,8 +417,12 @@ impl Reader<'_> {
         self.nodes.push(Node { kind, escaped, start: index(start), end: index(end), next });
     }
 
+    fn flawed(&mut self, at: usize) {
+        self.flaw = Some(self.flaw.map_or(at, |first| first.min(at)));
+    }
+
     fn skip_space(&mut self) {
-        while matches!(self.peek(), Some(b' ' | b'\t' | b'\r' | b'\n')) {
+        while self.peek().is_some_and(is_space) {
             self.at += 1;
         }
     }
@@ -401,6 +434,47 @@ impl Reader<'_> {
     const fn error(&self, reason: &'static str) -> JsonError {
         JsonError { offset: self.at, reason }
     }
+}
+
+/// The start of a string's text, up to a quote, a backslash, a control character or the end.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    length: usize,
+    /// False also if a byte shortly behind the run is none.
+    is_ascii: bool,
+}
+
+impl Run {
+    /// Looks at eight bytes at a time: bodies are mostly text, and this is where their reading spends its time.
+    fn of(bytes: &[u8]) -> Self {
+        let (words, tail) = bytes.as_chunks::<8>();
+        let mut high = 0;
+        for (at, word) in words.iter().enumerate() {
+            let word = u64::from_le_bytes(*word);
+            high |= word & HIGH;
+            let stops = zeros(word ^ (EACH * u64::from(b'"')))
+                | zeros(word ^ (EACH * u64::from(b'\\')))
+                | (word.wrapping_sub(EACH * 0x20) & !word & HIGH);
+            if stops != 0 {
+                let within = stops.trailing_zeros() / 8;
+                return Self { length: at * 8 + within as usize, is_ascii: high == 0 };
+            }
+        }
+        let length = tail.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..0x20)).count();
+        Self { length: words.len() * 8 + length, is_ascii: high == 0 && tail.is_ascii() }
+    }
+}
+
+const EACH: u64 = u64::MAX / 0xFF;
+const HIGH: u64 = EACH * 0x80;
+
+/// Marks the bytes that are zero. Bytes above the lowest mark may be marked wrongly, which is why only that one is used.
+const fn zeros(word: u64) -> u64 {
+    word.wrapping_sub(EACH) & !word & HIGH
+}
+
+const fn is_space(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
 /// Offsets fit: [`Document::read`] refuses inputs that do not, and there are fewer nodes than bytes.

@@ -16,98 +16,133 @@ mod small;
 pub use json::{Document, JsonError, Kind, Limits, Value};
 
 use schema::{Field, Shape};
-use walk::{Place, irregular};
+use walk::{Found, Place};
 
-use super::{Asked, Body, Irregular, Irregularity, Operation};
+use super::{Body, ExecStart, Irregular, Irregularity, Operation};
+
+/// Below 1.24 a start may have a body, which engines read if it is longer than this, or chunked; nothing fits in less.
+const MAX_IGNORED_START: usize = 7;
+
+/// The bodies that are judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Judged {
+    ContainerCreate,
+    ContainerStart,
+    ContainerUpdate,
+    ExecCreate,
+    ExecStart,
+    VolumeCreate,
+    NetworkCreate,
+    NetworkConnect,
+}
+
+const JUDGED: [(Operation, Judged); 8] = [
+    (Operation::ContainerCreate, Judged::ContainerCreate),
+    (Operation::ContainerStart, Judged::ContainerStart),
+    (Operation::ContainerUpdate, Judged::ContainerUpdate),
+    (Operation::ContainerExec, Judged::ExecCreate),
+    (Operation::ExecStart, Judged::ExecStart),
+    (Operation::VolumeCreate, Judged::VolumeCreate),
+    (Operation::NetworkCreate, Judged::NetworkCreate),
+    (Operation::NetworkConnect, Judged::NetworkConnect),
+];
 
 /// A body, decoded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Decoded<'a> {
     pub(super) body: Body<'a>,
     pub(super) document: Option<Document<'a>>,
     pub(super) irregularities: Vec<Irregularity>,
 }
 
-/// Decodes the whole body of a judged operation.
-pub(super) fn decode<'a>(asked: &Asked, bytes: &'a [u8]) -> Decoded<'a> {
-    let mut decoded = Decoded::default();
-    let Some(known) = fields_of(asked.operation) else { return decoded };
-    if bytes.is_empty() {
-        if asked.operation == Operation::ExecStart {
-            // Read as `{}`: attach to the exec.
-            decoded.body = Body::ExecStart(super::ExecStart::default());
-        } else if asked.operation != Operation::ContainerStart {
-            decoded.odd(Irregular::Malformed, "is empty; the engine wants a JSON object");
-        }
-        return decoded;
+/// Decodes the whole body of a request. One that is not judged as JSON stays unread.
+pub(super) fn decode(operation: Operation, bytes: &[u8]) -> Decoded<'_> {
+    let mut found = Found::default();
+    let (body, document) = match Judged::of(operation) {
+        Some(judged) => read(judged, bytes, &mut found),
+        None => (Body::Unread, None),
+    };
+    Decoded { body, document, irregularities: found.into_list() }
+}
+
+fn read<'a>(judged: Judged, bytes: &'a [u8], found: &mut Found) -> (Body<'a>, Option<Document<'a>>) {
+    if judged == Judged::ContainerStart && bytes.len() <= MAX_IGNORED_START {
+        return (Body::Unread, None);
+    }
+    if judged == Judged::ExecStart && bytes.is_empty() {
+        return (Body::ExecStart(ExecStart::default()), None);
     }
     let document = match Document::read(bytes, Limits::default()) {
         Ok(document) => document,
         Err(error) => {
-            decoded.odd(Irregular::Malformed, &format!("is no JSON the engine reads: {error}"));
-            return decoded;
+            found.push(Irregular::Malformed, &Place::Root, format_args!("is no JSON that the engine reads: {error}"));
+            return (Body::Unread, None);
         }
     };
     if !document.rest().is_empty() {
-        decoded.odd(Irregular::Ambiguous, "goes on behind its JSON value, where engines differ; send one value");
+        let detail = format_args!("goes on behind its JSON value, where engines differ; send one value");
+        found.push(Irregular::Ambiguous, &Place::Root, detail);
     }
     if let Some(offset) = document.flaw() {
-        decoded.odd(Irregular::Ambiguous, &format!("is no valid UTF-8 at byte {offset}, where readers differ"));
+        let detail = format_args!("holds text that is no Unicode at byte {offset}, where readers differ; send UTF-8");
+        found.push(Irregular::Ambiguous, &Place::Root, detail);
     }
-    if document.root().kind() == Kind::Object {
-        walk::check(document.root(), &Shape::Struct(known), &Place::Root, &mut decoded.irregularities);
-        decoded.body = typed(asked.operation, document.root());
-        if matches!(&decoded.body, Body::ContainerCreate(create) if create.flat) {
-            decoded.odd(Irregular::UnknownField, "has HostConfig's fields outside it, which engines from 27 on ignore");
-        }
-    } else {
-        decoded.odd(Irregular::Malformed, "is no JSON object");
+    let root = document.root();
+    if root.kind() != Kind::Object {
+        found.push(Irregular::Malformed, &Place::Root, format_args!("is no JSON object"));
+        return (Body::Unread, Some(document));
     }
-    decoded.document = Some(document);
-    decoded
+    walk::check(root, &Shape::Struct(judged.fields()), &Place::Root, found);
+    let body = typed(judged, root, found);
+    (body, Some(document))
 }
 
-/// Writes a judged body anew: each known key in its own spelling, unknown ones and all values as they came.
+/// Writes a judged body anew: known keys in their own spelling, unknown ones and all values as they came.
 pub(super) fn write(operation: Operation, document: &Document<'_>) -> Option<Vec<u8>> {
-    let known = fields_of(operation)?;
+    let known = Judged::of(operation)?.fields();
     let mut out = Vec::with_capacity(document.root().raw().len());
     walk::write(document.root(), &Shape::Struct(known), &mut out);
     Some(out)
 }
 
-#[expect(clippy::wildcard_enum_match_arm, reason = "eight of some hundred operations have a judged body")]
-fn typed<'a>(operation: Operation, root: Value<'_, 'a>) -> Body<'a> {
-    match operation {
-        Operation::ContainerCreate => Body::ContainerCreate(Box::new(container::create(root))),
-        Operation::ContainerStart => Body::ContainerStart(Box::new(container::create(root).host)),
-        Operation::ContainerUpdate => Body::ContainerUpdate(small::container_update(root)),
-        Operation::ContainerExec => Body::ExecCreate(small::exec_create(root)),
-        Operation::ExecStart => Body::ExecStart(small::exec_start(root)),
-        Operation::VolumeCreate => Body::VolumeCreate(small::volume_create(root)),
-        Operation::NetworkCreate => Body::NetworkCreate(small::network_create(root)),
-        Operation::NetworkConnect => Body::NetworkConnect(small::network_connect(root)),
-        _unread => Body::Unread,
+fn typed<'a>(judged: Judged, root: Value<'_, 'a>, found: &mut Found) -> Body<'a> {
+    match judged {
+        Judged::ContainerCreate => {
+            let container::Create { create, flat } = container::create(root);
+            for name in flat {
+                let detail =
+                    format_args!("is HostConfig's, where engines from 27 on ignore it; write it in HostConfig");
+                found.push(Irregular::UnknownField, &Place::Field(&Place::Root, name), detail);
+            }
+            Body::ContainerCreate(Box::new(create))
+        }
+        // Decoded into the same struct as a create: a bare HostConfig is the flat form.
+        Judged::ContainerStart => Body::ContainerStart(Box::new(container::create(root).create.host)),
+        Judged::ContainerUpdate => Body::ContainerUpdate(small::container_update(root)),
+        Judged::ExecCreate => Body::ExecCreate(small::exec_create(root)),
+        Judged::ExecStart => Body::ExecStart(small::exec_start(root)),
+        Judged::VolumeCreate => Body::VolumeCreate(small::volume_create(root)),
+        Judged::NetworkCreate => Body::NetworkCreate(small::network_create(root)),
+        Judged::NetworkConnect => Body::NetworkConnect(small::network_connect(root)),
     }
 }
 
-/// The struct that an operation's body is decoded into.
-#[expect(clippy::wildcard_enum_match_arm, reason = "eight of some hundred operations have a judged body")]
-const fn fields_of(operation: Operation) -> Option<&'static [Field]> {
-    match operation {
-        Operation::ContainerCreate | Operation::ContainerStart => Some(schema::CONTAINER_CREATE),
-        Operation::ContainerUpdate => Some(schema::HOST_CONFIG),
-        Operation::ContainerExec => Some(schema::EXEC_CREATE),
-        Operation::ExecStart => Some(schema::EXEC_START),
-        Operation::VolumeCreate => Some(schema::VOLUME_CREATE),
-        Operation::NetworkCreate => Some(schema::NETWORK_CREATE),
-        Operation::NetworkConnect => Some(schema::NETWORK_CONNECT),
-        _unread => None,
+impl Judged {
+    fn of(operation: Operation) -> Option<Self> {
+        JUDGED.iter().find(|(of, _)| *of == operation).map(|(_, judged)| *judged)
     }
-}
 
-impl Decoded<'_> {
-    fn odd(&mut self, kind: Irregular, detail: &str) {
-        self.irregularities.push(irregular(kind, &Place::Root, detail));
+    /// The struct that the engine decodes it into.
+    const fn fields(self) -> &'static [Field] {
+        match self {
+            Self::ContainerCreate | Self::ContainerStart => schema::CONTAINER_CREATE,
+            Self::ContainerUpdate => schema::CONTAINER_UPDATE,
+            Self::ExecCreate => schema::EXEC_CREATE,
+            Self::ExecStart => schema::EXEC_START,
+            Self::VolumeCreate => schema::VOLUME_CREATE,
+            Self::NetworkCreate => schema::NETWORK_CREATE,
+            Self::NetworkConnect => schema::NETWORK_CONNECT,
+        }
     }
 }
 

@@ -4,17 +4,18 @@
 use super::json::{Kind, Value};
 use crate::request::Text;
 
-/// `true` stays true: of two readings the worse one is judged.
+/// Sets what weakens a container: of two readings `true` is the worse one.
 pub(super) fn flag(value: Value<'_, '_>, into: &mut bool) {
     *into |= value.boolean().unwrap_or(false);
 }
 
-pub(super) fn number(value: Value<'_, '_>, into: &mut i64) {
-    *into = value.integer().unwrap_or(*into);
+/// Sets what protects one: the engine's reading, the last, decides.
+pub(super) fn guard(value: Value<'_, '_>, into: &mut bool) {
+    *into = value.boolean().unwrap_or(*into);
 }
 
-pub(super) fn some_number(value: Value<'_, '_>, into: &mut Option<i64>) {
-    *into = value.integer().or(*into);
+pub(super) fn number(value: Value<'_, '_>, into: &mut i64) {
+    *into = value.integer().unwrap_or(*into);
 }
 
 pub(super) fn text<'a>(value: Value<'_, 'a>, into: &mut Text<'a>) {
@@ -23,20 +24,29 @@ pub(super) fn text<'a>(value: Value<'_, 'a>, into: &mut Text<'a>) {
     }
 }
 
+/// As [`text`]. Go does not tell an empty string from an absent one.
 pub(super) fn some_text<'a>(value: Value<'_, 'a>, into: &mut Option<Text<'a>>) {
-    *into = value.text().or_else(|| into.take());
+    if let Some(text) = value.text() {
+        *into = Some(text).filter(|text| !text.is_empty());
+    }
 }
 
-/// A slice of strings, or the bare string that older engines take for one.
+/// A slice of strings, or the bare string that older engines take for one. Adds to an earlier one.
 pub(super) fn words<'a>(value: Value<'_, 'a>, into: &mut Vec<Text<'a>>) {
     into.extend(value.text());
     into.extend(value.elements().filter_map(Value::text));
 }
 
-/// A slice where absence differs from emptiness.
-pub(super) fn some_words<'a>(value: Value<'_, 'a>, into: &mut Option<Vec<Text<'a>>>) {
+/// A slice that protects: it replaces an earlier one.
+pub(super) fn guards<'a>(value: Value<'_, 'a>, into: &mut Vec<Text<'a>>) {
+    into.clear();
+    words(value, into);
+}
+
+/// A slice that protects unless it is absent.
+pub(super) fn some_guards<'a>(value: Value<'_, 'a>, into: &mut Option<Vec<Text<'a>>>) {
     if value.kind() == Kind::Array {
-        words(value, into.get_or_insert_with(Vec::new));
+        guards(value, into.get_or_insert_default());
     }
 }
 
@@ -46,4 +56,53 @@ pub(super) fn keys<'a>(value: Value<'_, 'a>, into: &mut Vec<Text<'a>>) {
 
 pub(super) fn options<'a>(value: Value<'_, 'a>, into: &mut Vec<(Text<'a>, Text<'a>)>) {
     into.extend(value.members().map(|(key, value)| (key, value.text().unwrap_or_default())));
+}
+
+/// Reads slices of structs as Go does: the elements of a second slice are decoded over those of the first, so that
+/// `[{"Source":"/etc"}]` and then `[{"ReadOnly":true}]` is `/etc`. Keeps the earlier elements too.
+#[derive(Debug, Default)]
+pub(super) struct Slots {
+    /// Where the element that Go has in each slot is.
+    slots: Vec<usize>,
+    /// How many slices were read.
+    read: usize,
+}
+
+impl Slots {
+    /// From here on elements are changed in place: each copy is bought with a few bytes, and may be as large as the body.
+    const MAX_COPIED: usize = 4;
+
+    pub(super) fn read<'d, 'a, T: Clone + Default>(
+        &mut self,
+        value: Value<'d, 'a>,
+        all: &mut Vec<T>,
+        decode: impl Fn(Value<'d, 'a>, &mut T),
+    ) {
+        self.read += 1;
+        let mut any = false;
+        for (at, element) in value.elements().enumerate() {
+            any = true;
+            let earlier = self.slots.get(at).and_then(|&slot| all.get_mut(slot));
+            match earlier {
+                Some(earlier) if self.read > Self::MAX_COPIED => decode(element, earlier),
+                earlier => {
+                    let mut new = earlier.cloned().unwrap_or_default();
+                    decode(element, &mut new);
+                    self.put(at, all.len());
+                    all.push(new);
+                }
+            }
+        }
+        // An empty slice or a null drops the old elements, while a shorter one leaves those behind it in place.
+        if !any {
+            self.slots.clear();
+        }
+    }
+
+    fn put(&mut self, at: usize, index: usize) {
+        match self.slots.get_mut(at) {
+            Some(slot) => *slot = index,
+            None => self.slots.push(index),
+        }
+    }
 }

@@ -9,12 +9,18 @@ pub(super) enum Shape {
     Any,
     /// `bool`
     Bool,
-    /// An integer.
+    /// A signed integer.
     Int,
+    /// An unsigned integer.
+    Uint,
     /// `string`
     Text,
+    /// A string that names something to the engine or the kernel, where nothing but one line of text has one reading.
+    Line,
+    /// A string that the engine writes in upper case by Unicode's rules, by which `ſ` is S and `ı` is I.
+    Ascii,
     /// `[]string`, or a bare string (`strslice.StrSlice`, up to 28).
-    Words,
+    Words(&'static Self),
     /// A slice.
     List(&'static Self),
     /// A map with string keys.
@@ -26,14 +32,26 @@ pub(super) enum Shape {
 /// A struct's field: its JSON name and type.
 pub(super) type Field = (&'static str, Shape);
 
-use Shape::{Any, Bool, Int, List, Map, Struct, Text, Words};
+use Shape::{Any, Ascii, Bool, Int, Line, List, Map, Struct, Text, Uint, Words};
 
 const TEXTS: Shape = List(&Text);
+const LINES: Shape = List(&Line);
+const ARGUMENTS: Shape = Words(&Text);
+const CAPABILITIES: Shape = Words(&Ascii);
 const OPTIONS: Shape = Map(&Text);
+const LINE_OPTIONS: Shape = Map(&Line);
 
 /// The body of a create: `container.Config` with `HostConfig` and `NetworkingConfig`, and since engines up to 26.1 embed a
-/// `HostConfig` at the top level too, its fields again: see [`super::container`]. The names do not clash.
+/// `HostConfig` at the top level too, its fields again: see [`super::container`]. No name is in both.
 pub(super) const CONTAINER_CREATE: &[Field] = &join::<{ CONFIG.len() + HOST_CONFIG.len() }>(CONFIG, HOST_CONFIG);
+
+/// Where in [`CONTAINER_CREATE`] the fields of the flat form begin.
+pub(super) const FLAT: usize = CONFIG.len();
+
+pub(super) const HOST_CONFIG: &[Field] = &join::<{ HOST_ONLY.len() + RESOURCES.len() }>(HOST_ONLY, RESOURCES);
+
+pub(super) const CONTAINER_UPDATE: &[Field] =
+    &join::<{ RESOURCES.len() + 1 }>(RESOURCES, &[("RestartPolicy", Struct(RESTART_POLICY))]);
 
 #[expect(clippy::indexing_slicing, reason = "evaluated by the compiler, which reports what is out of bounds")]
 const fn join<const N: usize>(first: &[Field], second: &[Field]) -> [Field; N] {
@@ -49,7 +67,7 @@ const fn join<const N: usize>(first: &[Field], second: &[Field]) -> [Field; N] {
 const CONFIG: &[Field] = &[
     ("Hostname", Text),
     ("Domainname", Text),
-    ("User", Text),
+    ("User", Line),
     ("AttachStdin", Bool),
     ("AttachStdout", Bool),
     ("AttachStderr", Bool),
@@ -58,23 +76,24 @@ const CONFIG: &[Field] = &[
     ("OpenStdin", Bool),
     ("StdinOnce", Bool),
     ("Env", TEXTS),
-    ("Cmd", Words),
+    ("Cmd", ARGUMENTS),
     ("Healthcheck", Struct(HEALTHCHECK)),
     ("ArgsEscaped", Bool),
-    ("Image", Text),
+    ("Image", Line),
     ("Volumes", Map(&Any)),
-    ("WorkingDir", Text),
-    ("Entrypoint", Words),
+    ("WorkingDir", Line),
+    ("Entrypoint", ARGUMENTS),
     ("NetworkDisabled", Bool),
     ("MacAddress", Text),
     ("OnBuild", TEXTS),
     ("Labels", OPTIONS),
     ("StopSignal", Text),
     ("StopTimeout", Int),
-    ("Shell", Words),
+    ("Shell", ARGUMENTS),
     ("PortSpecs", TEXTS),
     ("HostConfig", Struct(HOST_CONFIG)),
-    ("NetworkingConfig", Struct(&[("EndpointsConfig", Map(&Struct(ENDPOINT)))])),
+    ("NetworkingConfig", Struct(NETWORKING)),
+    // Of API versions below 1.18, by now flat.
     ("Cpuset", Text),
 ];
 
@@ -87,51 +106,60 @@ const HEALTHCHECK: &[Field] = &[
     ("Retries", Int),
 ];
 
-pub(super) const HOST_CONFIG: &[Field] = &[
-    ("Binds", TEXTS),
-    ("ContainerIDFile", Text),
-    ("LogConfig", Struct(&[("Type", Text), ("Config", OPTIONS)])),
-    ("NetworkMode", Text),
-    ("PortBindings", Map(&List(&Struct(&[("HostIp", Text), ("HostPort", Text)])))),
+const HOST_ONLY: &[Field] = &[
+    ("Binds", LINES),
+    ("ContainerIDFile", Line),
+    ("LogConfig", Struct(LOG_CONFIG)),
+    ("NetworkMode", Line),
+    ("PortBindings", Map(&List(&Struct(PORT_BINDING)))),
     ("RestartPolicy", Struct(RESTART_POLICY)),
     ("AutoRemove", Bool),
-    ("VolumeDriver", Text),
-    ("VolumesFrom", TEXTS),
-    ("ConsoleSize", List(&Int)),
+    ("VolumeDriver", Line),
+    ("VolumesFrom", LINES),
+    ("ConsoleSize", List(&Uint)),
     ("Annotations", OPTIONS),
-    ("CapAdd", Words),
-    ("CapDrop", Words),
-    ("CgroupnsMode", Text),
+    ("CapAdd", CAPABILITIES),
+    ("CapDrop", CAPABILITIES),
+    ("CgroupnsMode", Line),
     ("Dns", TEXTS),
     ("DnsOptions", TEXTS),
     ("DnsSearch", TEXTS),
     ("ExtraHosts", TEXTS),
-    ("GroupAdd", TEXTS),
-    ("IpcMode", Text),
-    ("Cgroup", Text),
-    ("Links", TEXTS),
+    ("GroupAdd", LINES),
+    ("IpcMode", Line),
+    ("Cgroup", Line),
+    ("Links", LINES),
     ("OomScoreAdj", Int),
-    ("PidMode", Text),
+    ("PidMode", Line),
     ("Privileged", Bool),
     ("PublishAllPorts", Bool),
     ("ReadonlyRootfs", Bool),
+    // Text: a seccomp profile is a JSON document in here.
     ("SecurityOpt", TEXTS),
     ("StorageOpt", OPTIONS),
-    ("Tmpfs", OPTIONS),
-    ("UTSMode", Text),
-    ("UsernsMode", Text),
+    ("Tmpfs", LINE_OPTIONS),
+    ("UTSMode", Line),
+    ("UsernsMode", Line),
     ("ShmSize", Int),
-    ("Sysctls", OPTIONS),
-    ("Runtime", Text),
-    ("Isolation", Text),
-    ("Capabilities", TEXTS),
-    // Resources, embedded.
+    ("Sysctls", LINE_OPTIONS),
+    ("Runtime", Line),
+    ("Isolation", Line),
+    // API 1.40 only.
+    ("Capabilities", List(&Ascii)),
+    ("Mounts", List(&Struct(MOUNT))),
+    ("MaskedPaths", LINES),
+    ("ReadonlyPaths", LINES),
+    ("Init", Bool),
+];
+
+/// Embedded in `HostConfig` and in the body of an update.
+const RESOURCES: &[Field] = &[
     ("CpuShares", Int),
     ("Memory", Int),
     ("NanoCpus", Int),
-    ("CgroupParent", Text),
-    ("BlkioWeight", Int),
-    ("BlkioWeightDevice", List(&Struct(&[("Path", Text), ("Weight", Int)]))),
+    ("CgroupParent", Line),
+    ("BlkioWeight", Uint),
+    ("BlkioWeightDevice", List(&Struct(&[("Path", Line), ("Weight", Uint)]))),
     ("BlkioDeviceReadBps", THROTTLE),
     ("BlkioDeviceWriteBps", THROTTLE),
     ("BlkioDeviceReadIOps", THROTTLE),
@@ -143,7 +171,7 @@ pub(super) const HOST_CONFIG: &[Field] = &[
     ("CpusetCpus", Text),
     ("CpusetMems", Text),
     ("Devices", List(&Struct(DEVICE))),
-    ("DeviceCgroupRules", TEXTS),
+    ("DeviceCgroupRules", LINES),
     ("DeviceRequests", List(&Struct(DEVICE_REQUEST))),
     ("DiskQuota", Int),
     ("KernelMemory", Int),
@@ -156,58 +184,59 @@ pub(super) const HOST_CONFIG: &[Field] = &[
     ("Ulimits", List(&Struct(&[("Name", Text), ("Hard", Int), ("Soft", Int)]))),
     ("CpuCount", Int),
     ("CpuPercent", Int),
-    ("IOMaximumIOps", Int),
-    ("IOMaximumBandwidth", Int),
-    // Behind them.
-    ("Mounts", List(&Struct(MOUNT))),
-    ("MaskedPaths", TEXTS),
-    ("ReadonlyPaths", TEXTS),
-    ("Init", Bool),
+    ("IOMaximumIOps", Uint),
+    ("IOMaximumBandwidth", Uint),
 ];
 
-const THROTTLE: Shape = List(&Struct(&[("Path", Text), ("Rate", Int)]));
+pub(super) const LOG_CONFIG: &[Field] = &[("Type", Line), ("Config", OPTIONS)];
+
+pub(super) const PORT_BINDING: &[Field] = &[("HostIp", Line), ("HostPort", Line)];
+
+const THROTTLE: Shape = List(&Struct(&[("Path", Line), ("Rate", Uint)]));
 
 pub(super) const RESTART_POLICY: &[Field] = &[("Name", Text), ("MaximumRetryCount", Int)];
 
-const DEVICE: &[Field] = &[("PathOnHost", Text), ("PathInContainer", Text), ("CgroupPermissions", Text)];
+pub(super) const DEVICE: &[Field] = &[("PathOnHost", Line), ("PathInContainer", Line), ("CgroupPermissions", Line)];
 
-const DEVICE_REQUEST: &[Field] =
-    &[("Driver", Text), ("Count", Int), ("DeviceIDs", TEXTS), ("Capabilities", List(&TEXTS)), ("Options", OPTIONS)];
+pub(super) const DEVICE_REQUEST: &[Field] =
+    &[("Driver", Line), ("Count", Int), ("DeviceIDs", TEXTS), ("Capabilities", List(&TEXTS)), ("Options", OPTIONS)];
 
 pub(super) const MOUNT: &[Field] = &[
-    ("Type", Text),
-    ("Source", Text),
-    ("Target", Text),
+    ("Type", Line),
+    ("Source", Line),
+    ("Target", Line),
     ("ReadOnly", Bool),
-    ("Consistency", Text),
+    ("Consistency", Line),
     ("BindOptions", Struct(BIND_OPTIONS)),
     ("VolumeOptions", Struct(VOLUME_OPTIONS)),
-    ("TmpfsOptions", Struct(&[("SizeBytes", Int), ("Mode", Int), ("Options", List(&TEXTS))])),
-    ("ImageOptions", Struct(&[("Subpath", Text)])),
+    ("TmpfsOptions", Struct(&[("SizeBytes", Int), ("Mode", Uint), ("Options", List(&TEXTS))])),
+    ("ImageOptions", Struct(IMAGE_OPTIONS)),
     ("ClusterOptions", Struct(&[])),
 ];
 
-const BIND_OPTIONS: &[Field] = &[
-    ("Propagation", Text),
+pub(super) const BIND_OPTIONS: &[Field] = &[
+    ("Propagation", Line),
     ("NonRecursive", Bool),
     ("CreateMountpoint", Bool),
     ("ReadOnlyNonRecursive", Bool),
     ("ReadOnlyForceRecursive", Bool),
 ];
 
-const VOLUME_OPTIONS: &[Field] = &[
-    ("NoCopy", Bool),
-    ("Labels", OPTIONS),
-    ("Subpath", Text),
-    ("DriverConfig", Struct(&[("Name", Text), ("Options", OPTIONS)])),
-];
+pub(super) const VOLUME_OPTIONS: &[Field] =
+    &[("NoCopy", Bool), ("Labels", OPTIONS), ("Subpath", Line), ("DriverConfig", Struct(DRIVER))];
+
+pub(super) const DRIVER: &[Field] = &[("Name", Line), ("Options", LINE_OPTIONS)];
+
+pub(super) const IMAGE_OPTIONS: &[Field] = &[("Subpath", Line)];
+
+pub(super) const NETWORKING: &[Field] = &[("EndpointsConfig", Map(&Struct(ENDPOINT)))];
 
 pub(super) const ENDPOINT: &[Field] = &[
     ("IPAMConfig", Struct(&[("IPv4Address", Text), ("IPv6Address", Text), ("LinkLocalIPs", TEXTS)])),
     ("Links", TEXTS),
     ("Aliases", TEXTS),
     ("MacAddress", Text),
-    ("DriverOpts", OPTIONS),
+    ("DriverOpts", LINE_OPTIONS),
     ("GwPriority", Int),
     ("NetworkID", Text),
     ("EndpointID", Text),
@@ -221,43 +250,70 @@ pub(super) const ENDPOINT: &[Field] = &[
 ];
 
 pub(super) const EXEC_CREATE: &[Field] = &[
-    ("User", Text),
+    ("User", Line),
     ("Privileged", Bool),
     ("Tty", Bool),
-    ("ConsoleSize", List(&Int)),
+    ("ConsoleSize", List(&Uint)),
     ("AttachStdin", Bool),
     ("AttachStderr", Bool),
     ("AttachStdout", Bool),
     ("Detach", Bool),
     ("DetachKeys", Text),
     ("Env", TEXTS),
-    ("WorkingDir", Text),
-    ("Cmd", Words),
+    ("WorkingDir", Line),
+    ("Cmd", TEXTS),
     ("Container", Text),
 ];
 
-pub(super) const EXEC_START: &[Field] = &[("Detach", Bool), ("Tty", Bool), ("ConsoleSize", List(&Int))];
+pub(super) const EXEC_START: &[Field] = &[("Detach", Bool), ("Tty", Bool), ("ConsoleSize", List(&Uint))];
 
-pub(super) const VOLUME_CREATE: &[Field] =
-    &[("Name", Text), ("Driver", Text), ("DriverOpts", OPTIONS), ("Labels", OPTIONS), ("ClusterVolumeSpec", Any)];
+pub(super) const VOLUME_CREATE: &[Field] = &[
+    ("Name", Line),
+    ("Driver", Line),
+    ("DriverOpts", LINE_OPTIONS),
+    ("Labels", OPTIONS),
+    ("ClusterVolumeSpec", Struct(CLUSTER_VOLUME)),
+];
+
+const CLUSTER_VOLUME: &[Field] = &[
+    ("Group", Text),
+    ("AccessMode", Struct(ACCESS_MODE)),
+    ("AccessibilityRequirements", Struct(&[("Requisite", TOPOLOGIES), ("Preferred", TOPOLOGIES)])),
+    ("CapacityRange", Struct(&[("RequiredBytes", Int), ("LimitBytes", Int)])),
+    ("Secrets", List(&Struct(&[("Key", Text), ("Secret", Text)]))),
+    ("Availability", Text),
+];
+
+const ACCESS_MODE: &[Field] = &[
+    ("Scope", Text),
+    ("Sharing", Text),
+    ("MountVolume", Struct(&[("FsType", Text), ("MountFlags", TEXTS)])),
+    ("BlockVolume", Struct(&[])),
+];
+
+const TOPOLOGIES: Shape = List(&Struct(&[("Segments", OPTIONS)]));
 
 pub(super) const NETWORK_CREATE: &[Field] = &[
-    ("Name", Text),
+    ("Name", Line),
     ("CheckDuplicate", Bool),
-    ("Driver", Text),
-    ("Scope", Text),
+    ("Driver", Line),
+    ("Scope", Line),
     ("EnableIPv4", Bool),
     ("EnableIPv6", Bool),
-    ("IPAM", Struct(&[("Driver", Text), ("Options", OPTIONS), ("Config", List(&Struct(SUBNET)))])),
+    ("IPAM", Struct(IPAM)),
     ("Internal", Bool),
     ("Attachable", Bool),
     ("Ingress", Bool),
     ("ConfigOnly", Bool),
-    ("ConfigFrom", Struct(&[("Network", Text)])),
-    ("Options", OPTIONS),
+    ("ConfigFrom", Struct(CONFIG_FROM)),
+    ("Options", LINE_OPTIONS),
     ("Labels", OPTIONS),
 ];
 
+pub(super) const IPAM: &[Field] = &[("Driver", Line), ("Options", LINE_OPTIONS), ("Config", List(&Struct(SUBNET)))];
+
+pub(super) const CONFIG_FROM: &[Field] = &[("Network", Line)];
+
 const SUBNET: &[Field] = &[("Subnet", Text), ("IPRange", Text), ("Gateway", Text), ("AuxiliaryAddresses", OPTIONS)];
 
-pub(super) const NETWORK_CONNECT: &[Field] = &[("Container", Text), ("EndpointConfig", Struct(ENDPOINT))];
+pub(super) const NETWORK_CONNECT: &[Field] = &[("Container", Line), ("EndpointConfig", Struct(ENDPOINT))];

@@ -3,8 +3,8 @@
 use super::container::driver_options;
 use super::host::restart_policy;
 use super::json::{Kind, Value};
-use super::read::{flag, options, some_number, some_text, words};
-use super::schema::{self, Shape};
+use super::read::{flag, options, some_text, words};
+use super::schema;
 use super::walk::fields;
 use crate::request::{ContainerUpdate, ExecCreate, ExecStart, NetworkConnect, NetworkCreate, VolumeCreate};
 
@@ -36,12 +36,13 @@ pub(super) fn exec_start(object: Value<'_, '_>) -> ExecStart {
 
 pub(super) fn container_update<'a>(object: Value<'_, 'a>) -> ContainerUpdate<'a> {
     let mut update = ContainerUpdate::default();
-    for (name, value) in fields(object, schema::HOST_CONFIG) {
+    for (name, value) in fields(object, schema::CONTAINER_UPDATE) {
         match name {
-            "RestartPolicy" => restart_policy(value, update.restart_policy.get_or_insert_default()),
+            "RestartPolicy" => restart_policy(value, &mut update.restart_policy),
             // 0 keeps the limit that is there.
-            "Memory" if !value.is_zero() => some_number(value, &mut update.memory),
-            "PidsLimit" => some_number(value, &mut update.pids_limit),
+            "Memory" if value.kind() != Kind::Null => update.memory = value.integer().filter(|limit| *limit != 0),
+            // A pointer in Go, which null resets.
+            "PidsLimit" => update.pids_limit = value.integer(),
             _harmless => {}
         }
     }
@@ -70,10 +71,13 @@ pub(super) fn network_create<'a>(object: Value<'_, 'a>) -> NetworkCreate<'a> {
             "Driver" => some_text(value, &mut network.driver),
             "Scope" => some_text(value, &mut network.scope),
             "Options" => options(value, &mut network.options),
-            "IPAM" => fields(value, &[("Driver", Shape::Any)])
-                .for_each(|(_, value)| some_text(value, &mut network.ipam_driver)),
-            "ConfigFrom" => fields(value, &[("Network", Shape::Any)])
-                .for_each(|(_, value)| some_text(value, &mut network.config_from)),
+            "IPAM" => {
+                let driver = fields(value, schema::IPAM).filter(|(name, _)| *name == "Driver");
+                driver.for_each(|(_, value)| some_text(value, &mut network.ipam_driver));
+            }
+            "ConfigFrom" => {
+                fields(value, schema::CONFIG_FROM).for_each(|(_, value)| some_text(value, &mut network.config_from));
+            }
             _harmless => {}
         }
     }
