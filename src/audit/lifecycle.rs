@@ -48,7 +48,8 @@ pub enum LifecycleEvent {
     Drain {
         /// What told it: the signal's name.
         reason: String,
-        /// Calls still open.
+        /// Calls still open. Not `open`: that is a checkpoint's list of them.
+        #[serde(rename = "open_calls")]
         open: u64,
     },
 }

@@ -13,5 +13,6 @@ mod cases;
 mod check;
 mod cli;
 mod journal;
+mod kill;
 mod support;
 mod wire;
