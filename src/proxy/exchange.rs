@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
-use http::{Method, Request, Response, StatusCode, Version};
+use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 
@@ -136,9 +136,7 @@ impl Exchange<'_> {
 /// With `Expect: 100-continue` the body waits for the engine's word. hyper's server answers the client `100 Continue` when
 /// its body is first polled, which must not happen before the engine has decided.
 fn hold_for_continue(request: &mut Request<ForwardBody>, wire: &Arc<Wire>) {
-    let expects =
-        request.headers().get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"));
-    if !expects {
+    if !continues(request.headers()) {
         return;
     }
     let wanted = request.body_mut().wait_for_continue();
@@ -149,4 +147,9 @@ fn hold_for_continue(request: &mut Request<ForwardBody>, wire: &Arc<Wire>) {
             wire.wake();
         }
     });
+}
+
+/// Whether a client waits for `100 Continue` before it sends its body.
+pub(super) fn continues(headers: &HeaderMap) -> bool {
+    headers.get(EXPECT).is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"100-continue"))
 }

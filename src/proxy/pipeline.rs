@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use super::body::AnswerBody;
 use super::closing::Closing;
 use super::connection::Client;
-use super::exchange::{EngineGone, Exchange, Takeover};
+use super::exchange::{EngineGone, Exchange, Takeover, continues};
 use super::gate::Gate;
 use super::respond::{Refusal, refuse};
 use super::rewrite::rewrite;
@@ -62,7 +62,8 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
             Err(_too_long) => return Ok(refuse(&Refusal::Unwritable, &wire, seen.id, Some(record))),
         };
     }
-    if body.is_read() {
+    if body.is_read() && continues(&head.headers) {
+        // hyper has answered it when the body was read. Any other expectation is the engine's to refuse.
         head.headers.remove(EXPECT);
     }
     let takeover = Takeover::of(&call);
