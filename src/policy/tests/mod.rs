@@ -299,5 +299,5 @@ id = "x"
 
 #[test]
 fn the_starter_policy_is_read() {
-    assert_eq!(mistakes(include_str!("../../conf/policy.toml")), [""; 0]);
+    assert_eq!(mistakes(include_str!("../../../conf/policy.toml")), [""; 0]);
 }
