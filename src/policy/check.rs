@@ -101,6 +101,7 @@ checks! {
     ExecUser "exec.user" 1 ["T1609"] Allow Deny;
     ContainerForeign "container.foreign" 1 ["T1609"] Allow Deny;
     ContainerUnseen "container.unseen" 1 ["T1610"] Warn Deny;
+    ContainerFiles "container.files" 2 ["T1552.007"] Warn Warn;
     BuildNetwork "build.network" 2 ["T1612"] Deny Deny;
     BuildRemote "build.remote" 2 ["T1612"] Deny Deny;
     BuildSession "build.session" 2 ["T1612"] Deny Deny;

@@ -5,20 +5,25 @@ use std::str::FromStr;
 use globset::{GlobBuilder, GlobMatcher};
 use oci_spec::distribution::Reference;
 
+/// Hex digits of a whole image id, and of a SHA-256 digest.
+const ID_DIGITS: usize = 64;
+
 /// An entry of an allow-list.
 #[derive(Debug, Clone)]
 pub(super) enum ImagePattern {
     /// `sha256:<64 hex>`: an image id, exactly.
     Id(String),
-    /// Repository, tag and digest, each a glob; an absent one matches anything.
+    /// A glob of repositories; a glob of tags or a digest where only that one is meant.
     Name { repository: GlobMatcher, tag: Option<GlobMatcher>, digest: Option<String> },
 }
 
 /// An image as a request names it.
 #[derive(Debug)]
 pub(super) enum Image {
-    /// By id or a prefix of one, which says nothing of where it came from.
+    /// By its whole id: `sha256:<64 hex>`.
     Id(String),
+    /// By what may be the start of an id: what the engine holds decides, and no list can say.
+    IdPrefix,
     /// By name.
     Name(Reference),
 }
@@ -27,12 +32,14 @@ impl Image {
     /// Reads a reference as the engine does: `busybox` is `docker.io/library/busybox:latest`.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let hex = text.strip_prefix("sha256:").unwrap_or(text);
-        // The engine takes any prefix of an id; a short name of hex digits only may be either.
-        let hexadecimal = !hex.is_empty() && hex.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        if hexadecimal && (text.starts_with("sha256:") || hex.len() >= 4) {
-            return Some(Self::Id(text.to_owned()));
+        // The engine takes any prefix of an id, down to one digit, where no image has that name.
+        if !hex.is_empty() && is_hex(hex) {
+            return Some(if hex.len() == ID_DIGITS { Self::Id(format!("sha256:{hex}")) } else { Self::IdPrefix });
         }
-        Reference::from_str(text).ok().map(Self::Name)
+        let reference = Reference::from_str(text).ok()?;
+        // Docker takes an upper-case first component for a registry, oci-spec for a part of Docker Hub's name.
+        let is_dockers = text.is_ascii() && !reference.repository().bytes().any(|byte| byte.is_ascii_uppercase());
+        is_dockers.then_some(Self::Name(reference))
     }
 
     pub(super) fn is_latest(&self) -> bool {
@@ -41,7 +48,8 @@ impl Image {
 
     pub(super) fn is_pinned(&self) -> bool {
         match self {
-            Self::Id(id) => id.len() == "sha256:".len() + 64,
+            Self::Id(_) => true,
+            Self::IdPrefix => false,
             Self::Name(name) => name.digest().is_some(),
         }
     }
@@ -50,17 +58,21 @@ impl Image {
 impl ImagePattern {
     /// Reads an entry of `images`.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        if text.starts_with("sha256:") {
-            return Some(Self::Id(text.to_owned()));
+        if let Some(hex) = text.strip_prefix("sha256:") {
+            return is_digest(hex).then(|| Self::Id(text.to_owned()));
         }
         let (name, digest) = match text.split_once('@') {
-            Some((name, digest)) => (name, Some(digest.to_owned())),
+            Some((name, digest)) => {
+                (name, Some(digest.strip_prefix("sha256:").filter(|hex| is_digest(hex)).map(|_| digest)?))
+            }
             None => (text, None),
         };
         let (repository, tag) = match name.rsplit_once(':') {
             Some((repository, tag)) if !tag.contains('/') => (repository, Some(tag)),
             _no_tag => (name, None),
         };
+        let repository =
+            repository.strip_prefix("index.").filter(|rest| rest.starts_with("docker.io/")).unwrap_or(repository);
         let first = repository.split('/').next().unwrap_or_default();
         let has_registry = repository.contains('/') && (first.contains(['.', ':', '*']) || first == "localhost");
         let repository = match repository.contains('/') {
@@ -69,26 +81,40 @@ impl ImagePattern {
             false if repository.contains("**") => repository.to_owned(),
             false => format!("docker.io/library/{repository}"),
         };
-        let tag = match tag {
+        // By a digest the engine ignores the tag; `*` says as much as no tag.
+        let tag = match tag.filter(|tag| *tag != "*" && digest.is_none()) {
             Some(tag) => Some(glob(tag)?),
             None => None,
         };
-        Some(Self::Name { repository: glob(&repository)?, tag, digest })
+        Some(Self::Name { repository: glob(&repository)?, tag, digest: digest.map(ToOwned::to_owned) })
     }
 
     pub(super) fn lists(&self, image: &Image) -> bool {
         match (self, image) {
             (Self::Id(listed), Image::Id(id)) => listed == id,
             (Self::Name { repository, tag, digest }, Image::Name(name)) => {
-                let registry = name.registry();
-                let path = format!("{registry}/{}", name.repository());
-                let tag_fits = tag.as_ref().is_none_or(|tag| name.tag().is_some_and(|written| tag.is_match(written)));
-                let digest_fits = digest.as_deref().is_none_or(|digest| name.digest() == Some(digest));
-                repository.is_match(&path) && tag_fits && digest_fits
+                let path = format!("{}/{}", name.registry(), name.repository());
+                let fits = match (digest.as_deref(), tag) {
+                    (Some(digest), _) => name.digest() == Some(digest),
+                    // `name:tag@digest` is whatever the digest is, and the tag proves nothing.
+                    (None, Some(tag)) => {
+                        name.digest().is_none() && name.tag().is_some_and(|written| tag.is_match(written))
+                    }
+                    (None, None) => true,
+                };
+                fits && repository.is_match(&path)
             }
-            (Self::Id(_), Image::Name(_)) | (Self::Name { .. }, Image::Id(_)) => false,
+            (Self::Id(_) | Self::Name { .. }, Image::Id(_) | Image::IdPrefix | Image::Name(_)) => false,
         }
     }
+}
+
+fn is_hex(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_digest(hex: &str) -> bool {
+    hex.len() == ID_DIGITS && is_hex(hex)
 }
 
 /// A glob where `*` stays within a component and `**` crosses them.

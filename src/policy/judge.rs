@@ -24,7 +24,7 @@ pub fn judge(policy: &Policy, peer: &Peer, call: &Call<'_>, facts: &Facts<'_>) -
     let name = claimed.map_or("fallback", |principal| principal.name.as_str());
     let admin = claimed.is_some_and(|principal| principal.admin);
     let profile = policy.profile(claimed);
-    let mut found = Found { profile, peer, facts, findings: Vec::new() };
+    let mut found = Found::new(profile, peer, facts);
     checks::check(&mut found, call);
     if call.asked.operation.has_effect() {
         found.add_if(

@@ -1,14 +1,16 @@
 //! Host paths: read as the engine reads them, compared as the kernel would.
 
 /// Paths whose sight or change leads to root on the host; what is below them, and what they are below, as well.
-const SENSITIVE: [&str; 16] = [
-    "/etc", "/proc", "/sys", "/dev", "/boot", "/root", "/home", "/usr", "/bin", "/sbin", "/lib", "/lib64", "/var",
-    "/run", "/opt", "/snap",
+const SENSITIVE: [&str; 18] = [
+    "/etc", "/proc", "/sys", "/dev", "/boot", "/root", "/home", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64",
+    "/libx32", "/var", "/run", "/opt", "/snap",
 ];
 
 /// Sockets that make containers; a folder with one in it is as good as the socket.
-const SOCKETS: [&str; 7] = [
+const SOCKETS: [&str; 9] = [
+    "/run/cri-dockerd.sock",
     "/run/docker.sock",
+    "/run/k3s/containerd/containerd.sock",
     "/run/containerd/containerd.sock",
     "/run/docker/containerd/containerd.sock",
     "/run/podman/podman.sock",
@@ -16,6 +18,10 @@ const SOCKETS: [&str; 7] = [
     "/run/buildkit/buildkitd.sock",
     "/run/tidewaiter",
 ];
+
+/// Names of such sockets at any place: rootless engines keep theirs with their users.
+const SOCKET_NAMES: [&str; 6] =
+    ["buildkitd.sock", "containerd.sock", "cri-dockerd.sock", "crio.sock", "docker.sock", "podman.sock"];
 
 /// Cleans a path as Go's `path.Clean` does: lexically, symlinks not resolved; `/var/run` is `/run` on every host that matters.
 pub(super) fn clean(path: &str) -> String {
@@ -48,10 +54,14 @@ pub(super) fn is_sensitive(cleaned: &str) -> bool {
 
 /// Whether a path leads to a socket that makes containers, or to what the gate protects.
 pub(super) fn is_engine_socket(cleaned: &str, protected: &[String]) -> bool {
-    SOCKETS.iter().any(|path| touches(cleaned, path)) || protected.iter().any(|path| touches(cleaned, &clean(path)))
+    let name = cleaned.rsplit('/').next().unwrap_or_default();
+    SOCKET_NAMES.contains(&name)
+        || SOCKETS.iter().any(|path| touches(cleaned, path))
+        || protected.iter().any(|path| touches(cleaned, &clean(path)))
 }
 
-/// What a volume's driver options reach on the host: the device, or the whole options where no device says it.
+/// What a volume's driver options reach on the host: the device, where there is one. What `o` says stays unsaid: with a
+/// network file system it holds a password.
 ///
 /// The local driver does a plain `mount(2)` as root, so that only `tmpfs` is harmless.
 pub(super) fn reaches_host<K: AsRef<str>, V: AsRef<str>>(driver: Option<&str>, options: &[(K, V)]) -> Option<String> {
@@ -62,5 +72,5 @@ pub(super) fn reaches_host<K: AsRef<str>, V: AsRef<str>>(driver: Option<&str>, o
     let is_tmpfs = option("type") == Some("tmpfs") && !option("o").unwrap_or_default().contains("bind");
     let only_size = options.iter().all(|(key, _)| key.as_ref() == "size");
     let harmless = options.is_empty() || is_tmpfs || only_size;
-    (!harmless).then(|| option("device").or_else(|| option("o")).unwrap_or("driver options").to_owned())
+    (!harmless).then(|| option("device").unwrap_or("driver options").to_owned())
 }

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use globset::GlobMatcher;
 
-use super::image::ImagePattern;
+use super::image::{ImagePattern, glob};
+use super::mount::clean;
 use super::{Check, Mode, Reaction};
 use crate::request::ApiVersion;
 
@@ -28,12 +29,14 @@ pub(super) struct Profile {
     pub(super) joins_any: bool,
 }
 
-/// A host path that may be bound.
+/// Host paths that may be bound.
 #[derive(Debug, Clone)]
 pub(super) struct Bind {
     /// As written, for `{home}` and `{user}` of the caller.
     pub(super) path: String,
     pub(super) writable: bool,
+    /// Compiled; `None` where the caller must be known first.
+    pub(super) fixed: Option<Vec<GlobMatcher>>,
 }
 
 /// A host address and ports that may be published.
@@ -44,8 +47,9 @@ pub(super) struct Publish {
     pub(super) last: u16,
 }
 
-/// Everything but BuildKit's sessions, root-equivalent classes and what is unknown.
-const BASELINE_API: [&str; 13] = [
+/// Everything but root-equivalent classes, checkpoints (written and removed as root in any folder of the host) and what is
+/// unknown. BuildKit's sessions are stopped by their own check, so that one line lets them through.
+const BASELINE_API: [&str; 11] = [
     "read",
     "containers",
     "exec",
@@ -56,9 +60,7 @@ const BASELINE_API: [&str; 13] = [
     "build.session",
     "volumes",
     "networks",
-    "checkpoints",
     "system",
-    "images.pull",
 ];
 
 impl Profile {
@@ -79,7 +81,7 @@ impl Profile {
             reactions: Check::ALL.iter().map(|&check| (check, reaction(check))).collect(),
             images: Vec::new(),
             capabilities: Vec::new(),
-            binds: localtime.map(|path| Bind { path: path.to_owned(), writable: false }).to_vec(),
+            binds: localtime.map(|path| Bind::new(path, false)).to_vec(),
             devices: Vec::new(),
             networks: None,
             publish: Vec::new(),
@@ -113,6 +115,35 @@ impl Profile {
         // A check that is in no table is refused.
         self.reactions.get(&check).copied().unwrap_or(Reaction::Deny)
     }
+}
+
+impl Bind {
+    pub(super) fn new(path: &str, writable: bool) -> Self {
+        let names_caller = path.contains("{home}") || path.contains("{user}");
+        Self { path: path.to_owned(), writable, fixed: (!names_caller).then(|| folder_globs(path)) }
+    }
+
+    /// The globs for one caller, where the path names one; none if what it names is not known.
+    pub(super) fn of_caller(&self, user: Option<&str>, home: Option<&str>) -> Vec<GlobMatcher> {
+        let mut path = self.path.clone();
+        // A home of `/`, as many system users have it, would open the host; a relative one leads nowhere.
+        let home = home.filter(|home| home.starts_with('/')).map(clean).filter(|home| home != "/");
+        let user = user.filter(|user| !matches!(*user, "" | "." | "..") && !user.contains('/'));
+        for (name, value) in [("{home}", home.as_deref()), ("{user}", user)] {
+            match value {
+                Some(value) => path = path.replace(name, &globset::escape(value)),
+                None if path.contains(name) => return Vec::new(),
+                None => {}
+            }
+        }
+        folder_globs(&path)
+    }
+}
+
+/// A glob of paths; `/srv/data/**` means `/srv/data` too.
+fn folder_globs(path: &str) -> Vec<GlobMatcher> {
+    let folder = path.strip_suffix("/**").filter(|folder| !folder.is_empty());
+    [path].into_iter().chain(folder).filter_map(glob).collect()
 }
 
 impl Publish {

@@ -123,7 +123,7 @@ impl Resolver {
         if !rooted || glob(path).is_none() || path.contains("..") {
             self.fail(&bind.path, &format!("'{path}' is no absolute path"), "write /srv/data/** or {home}/src");
         }
-        Bind { path: path.clone(), writable: bind.access == raw::Access::Rw }
+        Bind::new(path, bind.access == raw::Access::Rw)
     }
 
     fn reactions(&mut self, raw: &raw::Profile, profile: &mut Profile) {

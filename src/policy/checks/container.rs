@@ -5,9 +5,12 @@ use crate::policy::Check;
 use crate::policy::image::Image;
 use crate::request::{ContainerCreate, ContainerUpdate, ExecCreate, HostConfig, RestartPolicy};
 
+/// Annotations by which a runtime is told to run something else, or to add devices.
+const RUNTIME_ANNOTATIONS: [&str; 5] = ["cdi.k8s.io/", "dev.gvisor.", "io.katacontainers.", "module.wasm.", "run.oci."];
+
 /// Everything about a create.
 pub(super) fn create(found: &mut Found<'_>, create: &ContainerCreate<'_>) {
-    image(found, create.image.as_deref().unwrap_or_default());
+    image(found, create.image.as_deref().unwrap_or_default(), "Image");
     host_config(found, &create.host, "HostConfig");
     mounts::anonymous(found, &create.volumes);
     network::endpoints(found, &create.endpoints);
@@ -43,18 +46,29 @@ pub(super) fn host_config(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str
     let runtime = host.runtime.as_deref().unwrap_or_default();
     let known = runtime.is_empty() || found.profile.runtimes.iter().any(|listed| listed == runtime);
     found.add_if(!known, Check::RuntimeOther, &format!("{at}.Runtime"), runtime);
+    for (name, _value) in &host.annotations {
+        if RUNTIME_ANNOTATIONS.iter().any(|start| name.starts_with(start)) {
+            found.add(Check::RuntimeOther, format!("{at}.Annotations.{name}"), name);
+        }
+    }
 }
 
-fn image(found: &mut Found<'_>, text: &str) {
+/// An image by the name a request gives it; that of a mount is judged like that of a container.
+pub(super) fn image(found: &mut Found<'_>, text: &str, field: &str) {
     let Some(image) = Image::parse(text) else {
         let detail = if text.is_empty() { "no image: an empty root file system" } else { text };
-        found.add(Check::ImageNotAllowed, "Image", detail);
+        found.add(Check::ImageNotAllowed, field, detail);
         return;
     };
-    let listed = found.profile.images.iter().any(|pattern| pattern.lists(&image));
-    found.add_if(!listed, Check::ImageNotAllowed, "Image", text);
-    found.add_if(image.is_latest(), Check::ImageLatest, "Image", text);
-    found.add_if(!image.is_pinned(), Check::ImageNotPinned, "Image", text);
+    if matches!(image, Image::IdPrefix) {
+        let detail = format!("{text}: may be an id or a name; write the whole id, or a tag");
+        found.add(Check::ImageNotAllowed, field, &detail);
+    } else {
+        let listed = found.profile.images.iter().any(|pattern| pattern.lists(&image));
+        found.add_if(!listed, Check::ImageNotAllowed, field, text);
+    }
+    found.add_if(image.is_latest(), Check::ImageLatest, field, text);
+    found.add_if(!image.is_pinned(), Check::ImageNotPinned, field, text);
 }
 
 /// An exec in a running container.
@@ -79,14 +93,21 @@ fn restart_policy(found: &mut Found<'_>, policy: Option<&RestartPolicy<'_>>, at:
     found.add_if(outlives, Check::RestartAlways, &format!("{at}.RestartPolicy.Name"), name);
 }
 
+/// Links of a container's `/dev` to the descriptors of `/proc/self/fd`.
+const DESCRIPTORS: [&str; 5] = ["/proc", "/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr"];
+
 /// With an old runc a working directory under `/proc` leads to the host's root (CVE-2024-21626).
 fn working_dir(found: &mut Found<'_>, path: Option<&str>) {
     let path = path.unwrap_or_default();
     let cleaned = crate::policy::mount::clean(path);
-    let under_proc = cleaned == "/proc" || cleaned.starts_with("/proc/");
+    let is_below =
+        |tree: &&str| cleaned.strip_prefix(*tree).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+    let under_proc = DESCRIPTORS.iter().any(is_below);
     found.add_if(under_proc, Check::ProcessWorkingDir, "WorkingDir", path);
 }
 
+/// Whether a user is root, or not said. The engine reads a number as Go's `Atoi`, for which `-0` is 0 too.
 fn is_root(user: &str) -> bool {
-    user.is_empty() || user == "root" || user.parse::<u32>().is_ok_and(|uid| uid == 0)
+    let digits = user.strip_prefix(['+', '-']).unwrap_or(user);
+    user.is_empty() || user == "root" || !digits.is_empty() && digits.bytes().all(|byte| byte == b'0')
 }

@@ -1,10 +1,15 @@
 //! One model of mounts, fed by `Binds`, `Mounts`, `Volumes`, `VolumesFrom`, `Tmpfs` and inline driver options.
 
-use super::Found;
+use super::{Found, container};
 use crate::policy::Check;
-use crate::policy::image::glob;
 use crate::policy::mount::{clean, is_engine_socket, is_sensitive, reaches_host};
 use crate::request::{HostConfig, Mount, Text};
+
+/// Words of a bind's mode that change nothing a policy judges, and the access.
+const BIND_MODES: [&str; 9] = ["", "ro", "rw", "z", "Z", "nocopy", "consistent", "cached", "delegated"];
+
+/// Propagations by which nothing gets out of the container.
+const OWN_PROPAGATIONS: [&str; 5] = ["", "private", "rprivate", "slave", "rslave"];
 
 pub(super) fn check(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
     for (index, bind) in host.binds.iter().enumerate() {
@@ -38,21 +43,31 @@ fn bind_text(found: &mut Found<'_>, bind: &str, field: &str) {
     let mut parts = bind.splitn(4, ':');
     let (Some(source), Some(_target)) = (parts.next(), parts.next()) else { return };
     let modes: Vec<&str> = parts.next().unwrap_or_default().split(',').collect();
-    if let Some(propagation) = modes.iter().find(|mode| matches!(**mode, "shared" | "rshared")) {
-        found.add(Check::MountPropagation, field, propagation);
+    for mode in modes.iter().filter(|mode| !BIND_MODES.contains(mode) && !OWN_PROPAGATIONS.contains(mode)) {
+        if matches!(*mode, "shared" | "rshared") {
+            found.add(Check::MountPropagation, field, mode);
+        } else {
+            // Docker refuses it. Podman may take it for an overlay's folder, which is another path of the host.
+            found.add(Check::MountHostPath, field, &format!("{mode}: is no mode of a bind"));
+        }
     }
-    if source.starts_with('/') || source.starts_with('.') || source.starts_with('~') {
-        host_path(found, source, !modes.contains(&"ro"), field);
+    if parts.next().is_some() {
+        found.add(Check::MountHostPath, field, &format!("{bind}: has too many parts"));
+    }
+    // A volume's name has no slash; a relative path is one where Podman reads it.
+    if source.contains('/') || source.starts_with(['.', '~']) {
+        host_path(found, source, modes.contains(&"rw") || !modes.contains(&"ro"), field);
     }
 }
 
 fn one(found: &mut Found<'_>, mount: &Mount<'_>, field: &str) {
-    if let Some(propagation) = mount.propagation.as_deref().filter(|mode| matches!(*mode, "shared" | "rshared")) {
+    if let Some(propagation) = mount.propagation.as_deref().filter(|mode| !OWN_PROPAGATIONS.contains(mode)) {
         found.add(Check::MountPropagation, field, propagation);
     }
     // Podman joins these into one option string and reads it again.
-    let texts = [&mount.kind, &mount.source, &mount.target];
-    if texts.iter().any(|text| text.contains([',', '"', '\n'])) {
+    let texts = [&mount.kind, &mount.source, &mount.target].into_iter();
+    let mut texts = texts.chain(&mount.propagation).chain(&mount.subpath).chain(&mount.driver);
+    if texts.any(|text| text.contains([',', '"', '\n'])) {
         found.add(
             Check::RequestAmbiguous,
             field,
@@ -60,7 +75,8 @@ fn one(found: &mut Found<'_>, mount: &Mount<'_>, field: &str) {
         );
     }
     match mount.kind.as_ref() {
-        "tmpfs" | "image" => {}
+        "tmpfs" => {}
+        "image" => container::image(found, &mount.source, &format!("{field}.Source")),
         "volume" | "" if !mount.source.starts_with('/') => {
             if let Some(what) = reaches_host(mount.driver.as_deref(), &mount.driver_options) {
                 found.add(Check::MountVolumeDriver, format!("{field}.VolumeOptions.DriverConfig"), &what);
@@ -96,25 +112,14 @@ pub(super) fn host_path(found: &mut Found<'_>, written: &str, writable: bool, fi
 
 /// The entries of `binds` that list a path: whether each lets it be written.
 fn listed(found: &Found<'_>, path: &str) -> Vec<bool> {
-    let peer = found.unix_peer();
-    let home = peer.and_then(|peer| peer.home.as_deref()).and_then(|home| home.to_str());
-    let user = peer.and_then(|peer| peer.user.as_deref());
-    let mut listed = Vec::new();
-    for bind in &found.profile.binds {
-        let mut pattern = bind.path.clone();
-        for (name, value) in [("{home}", home), ("{user}", user)] {
-            match value {
-                Some(value) => pattern = pattern.replace(name, &globset::escape(value)),
-                // A caller of whom this is not known has no such folder.
-                None if pattern.contains(name) => pattern.clear(),
-                None => {}
-            }
-        }
-        let folder =
-            pattern.strip_suffix("/**").is_some_and(|folder| glob(folder).is_some_and(|glob| glob.is_match(path)));
-        if folder || glob(&pattern).is_some_and(|glob| glob.is_match(path)) {
-            listed.push(bind.writable);
-        }
-    }
-    listed
+    let fixed = found.profile.binds.iter().filter_map(|bind| Some((bind.fixed.as_ref()?, bind.writable)));
+    let own = found.own_binds.get_or_init(|| {
+        let peer = found.unix_peer();
+        let home = peer.and_then(|peer| peer.home.as_deref()).and_then(|home| home.to_str());
+        let user = peer.and_then(|peer| peer.user.as_deref());
+        let own = found.profile.binds.iter().filter(|bind| bind.fixed.is_none());
+        own.map(|bind| (bind.of_caller(user, home), bind.writable)).collect()
+    });
+    let all = fixed.chain(own.iter().map(|(globs, writable)| (globs, *writable)));
+    all.filter(|(globs, _)| globs.iter().any(|glob| glob.is_match(path))).map(|(_, writable)| writable).collect()
 }

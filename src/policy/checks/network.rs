@@ -8,10 +8,12 @@ use crate::request::{Endpoint, HostConfig, PortBinding};
 
 pub(super) fn check(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
     let mode = host.network_mode.as_deref().unwrap_or_default();
-    // The engine's own words, and what the namespace checks judge.
-    let own_word = matches!(mode, "" | "default" | "none" | "host") || mode.starts_with("container:");
-    if !own_word {
-        join(found, mode, &format!("{at}.NetworkMode"));
+    // None at all is always open; the others are what the namespace checks judge.
+    let judged_elsewhere = matches!(mode, "none" | "host") || mode.starts_with("container:");
+    if !judged_elsewhere {
+        // Where no network is named it is the bridge.
+        let network = if matches!(mode, "" | "default") { "bridge" } else { mode };
+        join(found, network, &format!("{at}.NetworkMode"));
     }
     for binding in &host.port_bindings {
         publish(found, binding, at);

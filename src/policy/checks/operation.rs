@@ -9,7 +9,7 @@ use crate::request::{Body, Build, Call, Class, NetworkCreate, Operation, VolumeC
 /// Everything about a call.
 pub(in crate::policy) fn check(found: &mut Found<'_>, call: &Call<'_>) {
     for odd in call.all_irregularities() {
-        found.add(Check::of_irregular(odd.kind), odd.field.clone(), &odd.detail);
+        found.add(Check::of_irregular(odd.kind), &odd.field, &odd.detail);
     }
     endpoint(found, call);
     match &call.body {
@@ -45,6 +45,7 @@ fn endpoint(found: &mut Found<'_>, call: &Call<'_>) {
     }
     let reads = asked.method == http::Method::GET;
     let name = asked.operation.name();
+    found.add_if(class == Class::Files, Check::ContainerFiles, "path", name);
     found.add_if(class == Class::ImagesMint, Check::ImageLoad, "path", name);
     found.add_if(class == Class::BuildSession, Check::BuildSession, "path", SESSION);
     found.add_if(class == Class::Plugins && !reads, Check::PluginInstall, "path", name);
@@ -99,6 +100,10 @@ fn network_create(found: &mut Found<'_>, create: &NetworkCreate<'_>) {
         let on_host = matches!(name.as_ref(), "parent" | "com.docker.network.bridge.name");
         found.add_if(on_host, Check::NetworkNotAllowed, "Options", name);
     }
+    let ipam = create.ipam_driver.as_deref().unwrap_or_default();
+    found.add_if(!matches!(ipam, "" | "default" | "null"), Check::NetworkNotAllowed, "IPAM.Driver", ipam);
+    let from = create.config_from.as_deref().unwrap_or_default();
+    found.add_if(!from.is_empty(), Check::NetworkNotAllowed, "ConfigFrom", from);
     let swarm = create.scope.as_deref() == Some("swarm");
     found.add_if(swarm, Check::SwarmChange, "Scope", "swarm");
 }

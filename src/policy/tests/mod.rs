@@ -1,5 +1,7 @@
 //! The reference policy against requests that must and must not pass, and policy files with mistakes.
 
+mod roads;
+
 use http::{HeaderMap, Method, Uri, Version};
 use jiff::Timestamp;
 
