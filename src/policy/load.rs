@@ -15,7 +15,7 @@ use super::image::ImagePattern;
 use super::principal::Principal;
 use super::profile::Profile;
 use super::resolve::Resolver;
-use super::{Check, Mode, raw};
+use super::{Check, Mode, lint, raw};
 use crate::diagnostic::{Diagnostic, Severity, Source};
 
 /// A validated policy.
@@ -85,7 +85,8 @@ impl Policy {
         let principals = resolver.principals(&file);
         let fallback = resolver.fallback(&file);
         let exceptions = resolver.exceptions(&file);
-        let found = resolver.found;
+        let mut found = resolver.found;
+        found.extend(lint::check(&file, &profiles));
         if found.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
             return Err(found);
         }
@@ -180,15 +181,31 @@ fn read(text: &str, found: &mut Vec<Diagnostic>) -> File {
     file
 }
 
-fn one<'a, T: Deserialize<'a>>(value: Spanned<DeValue<'a>>, found: &mut Vec<Diagnostic>) -> Option<T> {
-    let span = value.span();
-    T::deserialize(value.into_deserializer())
-        .inspect_err(|error| {
-            let mut diagnostic = of_toml(error);
-            diagnostic.span.get_or_insert(span);
-            found.push(diagnostic);
-        })
-        .ok()
+/// Reads one table or value. A key with a mistake is told, taken out, and the rest read again, so that it hides neither the
+/// next mistake nor the whole table from those that name it.
+fn one<'a, T: Deserialize<'a>>(mut value: Spanned<DeValue<'a>>, found: &mut Vec<Diagnostic>) -> Option<T> {
+    let whole = value.span();
+    let mut is_reduced = false;
+    loop {
+        let mistake = match T::deserialize(value.clone().into_deserializer()) {
+            Ok(read) => return Some(read),
+            Err(mistake) => of_toml(&mistake),
+        };
+        let place = mistake.span.clone().unwrap_or_else(|| whole.clone());
+        let is_at = |part: std::ops::Range<usize>| part.start <= place.start && place.end <= part.end;
+        let DeValue::Table(table) = value.get_mut() else {
+            found.push(Diagnostic { span: Some(place), ..mistake });
+            return None;
+        };
+        let key =
+            table.iter().find(|(key, value)| is_at(key.span()) || is_at(value.span())).map(|(key, _)| key.clone());
+        // What is missing because it was taken out has been told.
+        if key.is_some() || !is_reduced {
+            found.push(Diagnostic { span: Some(place), ..mistake });
+        }
+        table.remove(&key?);
+        is_reduced = true;
+    }
 }
 
 fn many<'a, T: Deserialize<'a>>(value: Spanned<DeValue<'a>>, found: &mut Vec<Diagnostic>) -> Vec<T> {

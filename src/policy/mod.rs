@@ -7,6 +7,7 @@ mod check;
 mod verdict;
 // The file.
 mod load;
+mod lint;
 mod principal;
 mod profile;
 mod raw;

@@ -8,6 +8,7 @@ use serde_spanned::Spanned;
 
 use super::image::{ImagePattern, glob};
 use super::load::{Exception, File, error, nearest, warning};
+use super::mount::clean;
 use super::principal::{Matcher, Principal};
 use super::profile::{Bind, Profile, Publish};
 use super::{Check, Reaction, raw};
@@ -92,7 +93,6 @@ impl Resolver {
         }
         self.reactions(raw, &mut profile);
         self.later(raw, &mut profile);
-        self.warn_of_set_uid(raw, &profile);
         profile
     }
 
@@ -120,8 +120,13 @@ impl Resolver {
     fn bind(&mut self, bind: &raw::Bind) -> Bind {
         let path = bind.path.get_ref();
         let rooted = path.starts_with('/') || path.starts_with("{home}");
-        if !rooted || glob(path).is_none() || path.contains("..") {
+        // Requests are compared clean: what is not clean itself fits none of them.
+        let cleaned = clean(path.strip_prefix("{home}").unwrap_or(path));
+        let is_clean = path == "{home}" || path.strip_prefix("{home}").unwrap_or(path) == cleaned;
+        if !rooted || glob(path).is_none() {
             self.fail(&bind.path, &format!("'{path}' is no absolute path"), "write /srv/data/** or {home}/src");
+        } else if !is_clean {
+            self.fail(&bind.path, &format!("'{path}' fits no path as it is written"), &format!("write {cleaned}"));
         }
         Bind::new(path, bind.access == raw::Access::Rw)
     }
@@ -180,17 +185,6 @@ impl Resolver {
                 self.found.push(warning(join.span(), "join = \"own\" is read as \"none\" in this version"));
             }
             Some((join, _)) => self.fail(join, "whose namespaces may be joined?", "write none, own or any"),
-        }
-    }
-
-    /// A root process in a container can leave a set-uid file in a folder the caller reaches.
-    fn warn_of_set_uid(&mut self, raw: &raw::Profile, profile: &Profile) {
-        let writable = raw.binds.iter().flatten().find(|bind| bind.access == raw::Access::Rw);
-        if let Some(bind) = writable
-            && profile.reaction(Check::UserRoot) != Reaction::Deny
-        {
-            let text = "a root process in the container can leave a set-uid file here; set \"user.root\" = \"deny\", or trust who uses it";
-            self.found.push(warning(bind.path.span(), text));
         }
     }
 
@@ -307,10 +301,55 @@ impl Resolver {
     }
 }
 
+/// Every capability of the kernel's.
+const CAPABILITIES: [&str; 42] = [
+    "ALL",
+    "AUDIT_CONTROL",
+    "AUDIT_READ",
+    "AUDIT_WRITE",
+    "BLOCK_SUSPEND",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "KILL",
+    "LEASE",
+    "LINUX_IMMUTABLE",
+    "MAC_ADMIN",
+    "MAC_OVERRIDE",
+    "MKNOD",
+    "NET_ADMIN",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_RAW",
+    "PERFMON",
+    "SETFCAP",
+    "SETGID",
+    "SETPCAP",
+    "SETUID",
+    "SYSLOG",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_CHROOT",
+    "SYS_MODULE",
+    "SYS_NICE",
+    "SYS_PACCT",
+    "SYS_PTRACE",
+    "SYS_RAWIO",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "WAKE_ALARM",
+];
+
 fn capability(text: &str) -> Option<String> {
     let name = text.strip_prefix("CAP_").unwrap_or(text);
-    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
-    is_name.then(|| name.to_owned())
+    CAPABILITIES.contains(&name).then(|| name.to_owned())
 }
 
 fn class(text: &str) -> Option<String> {

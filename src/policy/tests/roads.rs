@@ -2,7 +2,7 @@
 
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_oneof, proptest};
 
-use super::{REFERENCE, caller, denying, judged, policy};
+use super::{REFERENCE, caller, denying, judged, mistakes, policy};
 use crate::policy::{Action, Facts, Mode, Policy, Reaction, judge};
 use crate::request::{
     Asked, Body, Call, ContainerCreate, Device, HostConfig, Irregular, Irregularity, LogConfig, Mount, PortBinding,
@@ -210,6 +210,82 @@ fn a_hundred_thousand_binds_are_not_a_hundred_thousand_findings() {
     let verdict = judged(&policy(REFERENCE), 1000, "POST", CREATE, &host(&format!(r#"{{"Binds":[{binds}]}}"#)));
     assert_eq!(verdict.action, Action::Deny);
     assert!(verdict.findings.len() < 500, "{}", verdict.findings.len());
+}
+
+#[test]
+fn a_list_that_nothing_enforces_is_warned_of() {
+    let text = |fields: &str, reactions: &str| {
+        format!(
+            "version = 1\n[[principal]]\nname = \"a\"\nprofile = \"own\"\nmatch = [{{ uid = 1 }}]\n[profile.own]\n{fields}\n\
+             [profile.own.reactions]\n{reactions}\n"
+        )
+    };
+    let warned =
+        |fields, reactions, words: &str| mistakes(&text(fields, reactions)).iter().any(|said| said.contains(words));
+    assert!(warned("images = [\"busybox\"]", "", "image.not-allowed"));
+    assert!(!warned("images = [\"busybox\"]", "\"image.not-allowed\" = \"deny\"", "image.not-allowed"));
+    assert!(warned("publish = [\"127.0.0.1:*\"]", "", "network.publish"));
+    assert!(!warned("publish = [\"127.0.0.1:*\"]", "\"network.publish\" = \"deny\"", "network.publish"));
+}
+
+#[test]
+fn what_never_applies_is_warned_of() {
+    let text = r#"
+version = 1
+[[principal]]
+name = "all-of-ci"
+profile = "used"
+match = [{ group = "ci" }]
+[[principal]]
+name = "late"
+profile = "baseline"
+match = [{ group = "ci", uid = 7 }]
+[profile.used]
+extends = "base"
+[profile.base]
+[profile.idle]
+"#;
+    let said = mistakes(text);
+    assert!(said.iter().any(|said| said.contains("'late'")), "{said:?}");
+    assert!(said.iter().any(|said| said.contains("'idle'")), "{said:?}");
+    assert_eq!(said.len(), 2, "{said:?}");
+}
+
+#[test]
+fn a_mistake_hides_neither_the_next_nor_the_profile_it_is_in() {
+    let text = r#"
+version = 1
+[[principal]]
+name = "ci"
+profile = "ci"
+admim = true
+match = [{ uid = 1 }]
+[profile.ci]
+imagse = []
+mode = "enforced"
+capabilities = "ALL"
+networks = ["ci-*"]
+publsih = []
+"#;
+    let said = mistakes(text);
+    for expected in ["admim", "imagse", "enforced", "publsih", "invalid type"] {
+        assert!(said.iter().any(|said| said.contains(expected)), "{expected} in {said:#?}");
+    }
+    assert_eq!(said.len(), 5, "{said:#?}");
+}
+
+#[test]
+fn entries_that_could_never_fit_are_mistakes() {
+    for (fields, words) in [
+        ("capabilities = [\"NET_BIND_SERVCE\"]", "NET_BIND_SERVCE"),
+        ("binds = [{ path = \"/srv//data/**\", access = \"ro\" }]", "/srv//data/**"),
+        ("binds = [{ path = \"/srv/data/\", access = \"ro\" }]", "/srv/data/"),
+        ("images = [\"sha256:abc\"]", "sha256:abc"),
+        ("images = [\"busybox@sha256:abc\"]", "busybox@sha256:abc"),
+    ] {
+        let text = format!("version = 1\n[fallback]\nprofile = \"own\"\n[profile.own]\n{fields}\n");
+        assert!(mistakes(&text).iter().any(|said| said.starts_with("error") && said.contains(words)), "{fields}");
+    }
 }
 
 fn of_body(policy: &Policy, peer: &crate::peer::Peer, body: Body<'_>) -> crate::policy::Verdict {

@@ -1,0 +1,84 @@
+//! Warnings: the file works, but probably not as meant.
+
+use std::collections::BTreeMap;
+
+use super::load::{File, warning};
+use super::profile::Profile;
+use super::{Check, Reaction, raw};
+use crate::diagnostic::Diagnostic;
+
+/// Looks over a file whose profiles are resolved.
+pub(super) fn check(file: &File, profiles: &BTreeMap<String, Profile>) -> Vec<Diagnostic> {
+    let mut found = Vec::new();
+    shadowed(file, &mut found);
+    for (name, raw) in &file.profiles {
+        let users: Vec<bool> = users(file, name.get_ref());
+        let is_extended = file
+            .profiles
+            .iter()
+            .any(|(_, other)| other.extends.as_ref().is_some_and(|extends| extends.get_ref() == name.get_ref()));
+        if users.is_empty() && !is_extended {
+            let message =
+                format!("nobody has the profile '{}'; name it in a principal or in [fallback]", name.get_ref());
+            found.push(warning(name.span(), &message));
+        }
+        let Some(profile) = profiles.get(name.get_ref()) else { continue };
+        unenforced(raw, profile, &mut found);
+        let is_trusted = !users.is_empty() && users.iter().all(|admin| *admin);
+        if !is_trusted {
+            set_uid(raw, profile, &mut found);
+        }
+    }
+    found
+}
+
+/// Whether each who has a profile is an admin.
+fn users(file: &File, profile: &str) -> Vec<bool> {
+    let principals = file.principals.iter().filter(|principal| principal.profile.get_ref() == profile);
+    let fallback = file.fallback.iter().filter(|fallback| fallback.profile.get_ref() == profile);
+    principals.map(|principal| principal.admin).chain(fallback.map(|_| false)).collect()
+}
+
+/// The first principal that claims a caller has it, so that a later one with the same matcher, or a narrower one, has none.
+fn shadowed(file: &File, found: &mut Vec<Diagnostic>) {
+    for (index, later) in file.principals.iter().enumerate() {
+        let earlier = || file.principals.iter().take(index).flat_map(|principal| principal.matchers.get_ref());
+        let matchers = later.matchers.get_ref();
+        if !matchers.is_empty() && matchers.iter().all(|matcher| earlier().any(|wide| is_wider(wide, matcher))) {
+            let message = format!(
+                "'{}' never gets a caller: earlier principals claim them all; put it first",
+                later.name.get_ref()
+            );
+            found.push(warning(later.name.span(), &message));
+        }
+    }
+}
+
+fn is_wider(wide: &raw::Matcher, narrow: &raw::Matcher) -> bool {
+    let texts = [(&wide.user, &narrow.user), (&wide.group, &narrow.group), (&wide.in_container, &narrow.in_container)];
+    let numbers = [(wide.uid, narrow.uid), (wide.gid, narrow.gid)];
+    texts.iter().all(|(wide, narrow)| {
+        let text = |text: &Option<serde_spanned::Spanned<String>>| text.as_ref().map(|text| text.get_ref().clone());
+        wide.is_none() || text(wide) == text(narrow)
+    }) && numbers.iter().all(|(wide, narrow)| wide.is_none() || wide == narrow)
+}
+
+/// In `baseline` what is not on these lists passes: whoever writes one means it to be kept.
+fn unenforced(raw: &raw::Profile, profile: &Profile, found: &mut Vec<Diagnostic>) {
+    for (list, check) in [(&raw.images, Check::ImageNotAllowed), (&raw.publish, Check::NetworkPublish)] {
+        let first = list.as_ref().and_then(|list| list.first());
+        if let Some(first) = first.filter(|_| profile.reaction(check) != Reaction::Deny) {
+            let message = format!("what is not on this list passes too; set \"{}\" = \"deny\"", check.id());
+            found.push(warning(first.span(), &message));
+        }
+    }
+}
+
+/// A root process in a container can leave a set-uid file in a folder the caller reaches.
+fn set_uid(raw: &raw::Profile, profile: &Profile, found: &mut Vec<Diagnostic>) {
+    let writable = raw.binds.iter().flatten().find(|bind| bind.access == raw::Access::Rw);
+    if let Some(bind) = writable.filter(|_| profile.reaction(Check::UserRoot) != Reaction::Deny) {
+        let text = "a root process in the container can leave a set-uid file here; set \"user.root\" = \"deny\", or trust who uses it";
+        found.push(warning(bind.path.span(), text));
+    }
+}
