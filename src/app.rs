@@ -131,7 +131,7 @@ async fn serve(
     accepted: Accepted,
     drain: Watch,
 ) -> Result<(), std::convert::Infallible> {
-    let mut peer = lookup.identify(&accepted.stream).await;
+    let mut peer = lookup.identify(&accepted.stream, accepted.remote).await;
     if gate.policy.asks_caller_image() {
         learn_image(&gate.inspect, &mut peer).await;
     }

@@ -1,5 +1,6 @@
 //! Finding out who is on a connection.
 
+use std::net::SocketAddr;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
@@ -40,11 +41,14 @@ impl Lookup {
         Self { ids: Ids::of_this_process(), names: Names::default(), readers }
     }
 
-    /// Who is on the other end of a connection. What cannot be had is absent.
-    pub async fn identify(&self, stream: &Stream) -> Peer {
-        match stream {
-            Stream::Unix(socket) => Peer::Unix(Box::new(self.unix(socket.as_fd()).await)),
-            Stream::Tcp(socket) => socket.peer_addr().map_or_else(|_gone| Peer::Unix(Box::default()), Peer::Tcp),
+    /// Who is on the other end of a connection. What cannot be had is absent. `remote` is the address that came with a TCP
+    /// connection when it was accepted: the socket forgets it as soon as the client resets.
+    pub async fn identify(&self, stream: &Stream, remote: Option<SocketAddr>) -> Peer {
+        match (stream, remote) {
+            (_, Some(address)) => Peer::Tcp(address),
+            (Stream::Unix(socket), None) => Peer::Unix(Box::new(self.unix(socket.as_fd()).await)),
+            // No door makes such a pair; 0.0.0.0:0 is nobody's address.
+            (Stream::Tcp(_), None) => Peer::Tcp(SocketAddr::from(([0, 0, 0, 0], 0))),
         }
     }
 
@@ -153,7 +157,7 @@ mod tests {
 
     async fn accepted(listener: &UnixListener) -> UnixPeer {
         let (stream, _unnamed) = listener.accept().await.unwrap();
-        match Lookup::new().identify(&Stream::Unix(stream)).await {
+        match Lookup::new().identify(&Stream::Unix(stream), None).await {
             Peer::Unix(peer) => *peer,
             Peer::Tcp(_) => panic!("a Unix peer"),
         }
@@ -190,14 +194,14 @@ mod tests {
         let (ours, _theirs) = tokio::net::UnixStream::pair().unwrap();
         let lookup = Lookup::new();
         let _all = Arc::clone(&lookup.readers).acquire_many_owned(CMDLINE_READERS.try_into().unwrap()).await.unwrap();
-        let Peer::Unix(peer) = lookup.identify(&Stream::Unix(ours)).await else { panic!("a Unix peer") };
+        let Peer::Unix(peer) = lookup.identify(&Stream::Unix(ours), None).await else { panic!("a Unix peer") };
         assert_eq!((peer.cmdline, peer.exe), (None, std::env::current_exe().ok()));
     }
 
     #[tokio::test]
     async fn a_unix_peer_has_its_credentials_groups_and_names() {
         let (ours, _theirs) = tokio::net::UnixStream::pair().unwrap();
-        let Peer::Unix(peer) = Lookup::new().identify(&Stream::Unix(ours)).await else { panic!("a Unix peer") };
+        let Peer::Unix(peer) = Lookup::new().identify(&Stream::Unix(ours), None).await else { panic!("a Unix peer") };
         let uid = nix::unistd::getuid();
         assert_eq!((peer.uid, peer.pid), (Some(uid.as_raw()), Some(std::process::id())));
         let account = nix::unistd::User::from_uid(uid).unwrap();

@@ -61,7 +61,11 @@ pub async fn serve(gate: Arc<Gate>, client: Client, stream: Stream, drain: Watch
             if let Some(closing) = driver.wire.take_closing() {
                 closing.ended(Ended::ClientGone).finish();
             }
-            refused::unparsed(&gate, &client, driver, result).await;
+            if driver.wire.is_body_left() {
+                refused::linger(driver.into_client().0).await;
+            } else {
+                refused::unparsed(&gate, &client, driver, result).await;
+            }
         }
         End::TooSlow => refused::too_slow(&gate, &client).await,
     }

@@ -46,9 +46,13 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
     let user_agent = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
     let record = match record(&gate, &client, &call, &verdict, body.whole(), user_agent, seen).await {
         Ok(pending) => Closing::new(pending, arrived),
-        Err(why) => return Ok(refuse(&Refusal::Unwritten(&why), &wire, seen.id, None)),
+        Err(why) => {
+            wire.leave_body(body.is_left());
+            return Ok(refuse(&Refusal::Unwritten(&why), &wire, seen.id, None));
+        }
     };
     let Some(permit) = verdict.permit() else {
+        wire.leave_body(body.is_left());
         return Ok(refuse(&Refusal::Denied(&verdict), &wire, seen.id, Some(record)));
     };
     if body.is_broken() {

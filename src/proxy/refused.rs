@@ -1,8 +1,10 @@
 //! What never became a call: an HTTP/2 preface, a head that cannot be parsed, a head that never ends. Each gets its record.
 
+use std::time::Duration;
+
 use http::StatusCode;
-use tokio::io::AsyncWriteExt;
-use tokio::time::Instant;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::time::{Instant, timeout};
 
 use super::closing::Closing;
 use super::connection::{Client, Driver};
@@ -11,6 +13,7 @@ use super::pipeline::{Seen, judge, record};
 use super::respond::http2_refusal;
 use crate::audit::{Ended, RecordId};
 use crate::request::{Asked, Call, Irregular, Irregularity};
+use crate::runtime::Stream;
 
 /// Records a connection that hyper gave up on, if it was for what the client sent.
 pub(super) async fn unparsed(gate: &Gate, client: &Client, driver: Driver, result: hyper::Result<()>) {
@@ -43,6 +46,19 @@ pub(super) async fn too_slow(gate: &Gate, client: &Client) {
     let (_id, closing) = begin(gate, client, irregular(Irregular::Malformed, &why)).await;
     if let Some(closing) = closing {
         closing.ended(Ended::Refused).finish();
+    }
+}
+
+/// How long a refused client may go on sending before it is cut off.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// Reads what a refused client still sends, and throws it away. Closed with bytes unread, a socket breaks the client's write,
+/// and it may report that in place of the refusal.
+pub(super) async fn linger(mut stream: Stream) {
+    let mut scratch = vec![0; 64 * 1024];
+    let drained = timeout(LINGER, async { while matches!(stream.read(&mut scratch).await, Ok(1..)) {} });
+    if drained.await.is_err() {
+        tracing::debug!("a refused client went on sending and was cut off");
     }
 }
 

@@ -1,7 +1,7 @@
 //! In enforce mode the engine gets what was judged, not what was sent: the target, the headers and the JSON written anew.
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, EXPECT, HeaderValue, TRANSFER_ENCODING};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
 
 use crate::request::Call;
@@ -22,10 +22,9 @@ pub(super) fn rewrite(head: &mut Parts, call: &Call<'_>) -> Result<Option<Bytes>
     Ok(body)
 }
 
-/// The body has been read: its length is known, and `100 Continue` has been answered.
+/// The body has been read: its length is known.
 fn reframe(head: &mut Parts) {
     // hyper writes the length of what it is given.
     head.headers.remove(CONTENT_LENGTH);
     head.headers.remove(TRANSFER_ENCODING);
-    head.headers.remove(EXPECT);
 }

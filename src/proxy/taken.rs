@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
@@ -76,6 +77,14 @@ impl Taken {
     /// Whether any of it was read: then `100 Continue` has gone out already.
     pub(super) const fn is_read(&self) -> bool {
         !matches!(self, Self::Unread(_))
+    }
+
+    /// Whether the client may still be sending.
+    pub(super) fn is_left(&self) -> bool {
+        match self {
+            Self::Unread(rest) | Self::Partial { rest, .. } => !rest.is_end_stream(),
+            Self::Whole(_) | Self::Broken(_) => false,
+        }
     }
 
     /// The body to forward: the client's own bytes, or those written anew in their place.

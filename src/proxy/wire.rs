@@ -27,6 +27,8 @@ struct State {
     in_flight: bool,
     /// The first bytes of a head are there, its end is not.
     head_begun: bool,
+    /// A call was refused while its client may still be sending.
+    body_left: bool,
     /// The first bytes were those of an HTTP/2 connection.
     http2: bool,
     /// The request is in the engine's hands: its connection must live until the answer is over.
@@ -91,6 +93,10 @@ impl Wire {
         state.head_begun && !state.in_flight
     }
 
+    pub(super) fn is_body_left(&self) -> bool {
+        self.state().body_left
+    }
+
     pub(super) fn is_http2(&self) -> bool {
         self.state().http2
     }
@@ -109,6 +115,11 @@ impl Wire {
         state.in_flight = true;
         state.head_begun = false;
         state.forwarded = false;
+    }
+
+    /// A call is refused; tells whether its client may still be sending.
+    pub(super) fn leave_body(&self, left: bool) {
+        self.state().body_left = left;
     }
 
     /// The sender of the engine connection, if there is one that has not ended.

@@ -46,6 +46,10 @@ const DIFFERENT: &[(&str, &str)] = &[
     ("frm-034", "a body that never ends: the gate waits for its end, 20.10 acts before"),
     ("frm-041", "an HTTP/2 preface: refused with a record"),
     ("frm-045", "a CRLF before the request: hyper skips what Go refuses"),
+    ("ep-004", "a plugin look-up that retries for 15 s and is cut off by the client's FIN, sooner or later"),
+    ("ep-012", "a registry look-up that is cut off by the client's FIN, sooner or later"),
+    ("ep-009", "the random id of a new swarm's node"),
+    ("ep-039", "the random id of a secret"),
     ("ep-018", "a build's trace holds random ids and times"),
 ];
 
@@ -74,7 +78,7 @@ fn told(answer: Option<Answer>) -> Option<Answer> {
 }
 
 #[test]
-#[ignore = "rows that change the engine's own state (swarm init, secrets, a plugin's time-out) differ between two runs; by hand"]
+#[ignore = "the client's FIN races engine calls that go out to the network (plugins, registries), so that two direct runs may differ; by hand"]
 fn in_monitor_mode_every_answer_is_the_engines_own() {
     let engine = Engine::own();
     let direct = Docker::at(engine.socket());
@@ -85,6 +89,7 @@ fn in_monitor_mode_every_answer_is_the_engines_own() {
         direct.ok(&["ps", "-aq"]).lines().for_each(|made| drop(direct.run(&["rm", "-f", made])));
         direct.ok(&["volume", "ls", "-q"]).lines().for_each(|made| drop(direct.run(&["volume", "rm", made])));
         direct.run(&["network", "prune", "-f"]);
+        direct.run(&["swarm", "leave", "--force"]);
         direct.run(&["image", "tag", "busybox:latest", "busybox:1.0"]);
     };
     let mut wrong = Vec::new();

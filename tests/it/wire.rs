@@ -1,6 +1,9 @@
 //! What a client or the engine can tell on the wire: each request goes to the engine directly and through a gate in monitor
 //! mode, and the answers must be equal in status, reason, headers and body.
 
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use serde_json::Value;
@@ -8,7 +11,7 @@ use serde_json::Value;
 use super::support::docker::{Docker, unique};
 use super::support::engine::Engine;
 use super::support::eventually;
-use super::support::gate::Gate;
+use super::support::gate::{Gate, Options};
 use super::support::raw::{Answer, Wire};
 
 /// Runs the same exchange directly and through the gate, each on a connection of its own.
@@ -296,6 +299,23 @@ fn a_session_is_switched_to_http_2() {
     assert_eq!(direct.1, b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 }
 
+// ---- refusals ----
+
+#[test]
+fn a_refused_upload_reads_its_refusal_instead_of_a_broken_pipe() {
+    let policy = "version = 1\nmode = \"enforce\"\n[fallback]\nprofile = \"p\"\n[profile.p]\napi = [\"read\"]\n";
+    let gate = Gate::start(Engine::shared().socket(), Options { policy: Some(policy), ..Options::default() });
+    let body = vec![0; 16 << 20];
+    let mut client = UnixStream::connect(gate.socket()).unwrap();
+    let length = body.len();
+    write!(client, "POST /v1.41/images/load HTTP/1.1\r\nHost: d\r\nContent-Length: {length}\r\n\r\n").unwrap();
+    client.write_all(&body).unwrap();
+    let mut answer = String::new();
+    client.shutdown(Shutdown::Write).unwrap();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403 ") && answer.contains("api.not-allowed: images.mint"), "{answer}");
+}
+
 // ---- what never becomes a call ----
 
 /// The outcomes recorded for connections of a gate, once there is one.
@@ -353,7 +373,7 @@ fn sigterm_drains_open_streams_and_records_what_it_cut() {
     let gate_config = "[engine]\naddress = \"unix://{engine}\"\n[listen.local]\naddress = \"unix://{dir}/docker.sock\"\n\
                        [audit]\njournal = \"{dir}/journal.jsonl\"\n[state]\ndirectory = \"{dir}/state\"\n\
                        [limits]\ndrain = \"1s\"\n";
-    let options = super::support::gate::Options { mode: Some("monitor"), config: Some(gate_config), policy: None };
+    let options = Options { mode: Some("monitor"), config: Some(gate_config), policy: None };
     let mut gate = Gate::start(Engine::shared().socket(), options);
     let mut events = Wire::open(&gate.socket());
     assert_eq!(events.send(get("/v1.41/events")).head().unwrap().status(), 200);
