@@ -11,6 +11,7 @@ use tower::{Service, ServiceBuilder, ServiceExt};
 use crate::audit::{Audit, LifecycleEvent, OpenError};
 use crate::config::Config;
 use crate::engine::{self, Dialer, Inspect};
+use crate::facts::LookUp;
 use crate::listen::{self, AcceptTrouble, Accepted, BindError, Door};
 use crate::peer::{Lookup, Peer};
 use crate::proxy::{self, Client, Gate, Limits};
@@ -49,7 +50,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         policy: config.policy,
         audit: audit.clone(),
         dialer: Dialer::new(config.engine.clone()),
-        inspect: Inspect::new(config.engine.clone()),
+        facts: LookUp::new(Inspect::new(config.engine.clone())),
         protected,
         limits: Limits {
             body: config.limits.body,
@@ -133,18 +134,18 @@ async fn serve(
 ) -> Result<(), std::convert::Infallible> {
     let mut peer = lookup.identify(&accepted.stream, accepted.remote).await;
     if gate.policy.asks_caller_image() {
-        learn_image(&gate.inspect, &mut peer).await;
+        learn_image(&gate.facts, &mut peer).await;
     }
     proxy::serve(gate, Client { door, peer }, accepted.stream, drain).await;
     Ok(())
 }
 
 /// Asks the engine for the image of the container the caller runs in.
-async fn learn_image(inspect: &Inspect, peer: &mut Peer) {
+async fn learn_image(facts: &LookUp, peer: &mut Peer) {
     let Peer::Unix(peer) = peer else { return };
     let Some(container) = &mut peer.container else { return };
-    match inspect.container_image(&container.id).await {
-        Ok(image) => container.image = Some(image),
+    match facts.image_of_container(&container.id).await {
+        Ok(image) => container.image = image,
         Err(error) => {
             tracing::warn!(%error, container = container.id, "cannot learn the image of the caller's container");
         }

@@ -4,8 +4,8 @@
 //! A call goes through the rooms in this order:
 //!
 //! ```text
-//!  client ─▶ listen ─▶ peer ─▶ request ─▶ policy ─▶ engine ─▶ Docker Engine
-//!            door      who     what ★     may ★     do
+//!  client ─▶ listen ─▶ peer ─▶ request ─▶ facts ─▶ policy ─▶ engine ─▶ Docker Engine
+//!            door      who     what ★     truth    may ★     do
 //!                        └──────── audit: one record per call, always
 //! ```
 //!
@@ -21,6 +21,7 @@ pub mod diagnostic;
 pub mod listen;
 pub mod peer;
 pub mod request;
+pub mod facts;
 pub mod policy;
 pub mod engine;
 pub mod proxy;

@@ -26,7 +26,7 @@ as_root() {
 # Prints the packages behind the commands that this machine lacks.
 missing_packages() {
     local need
-    for need in dockerd=docker.io busybox=busybox-static docker-compose=docker-compose \
+    for need in dockerd=docker.io busybox=busybox-static docker-compose=docker-compose docker-registry=docker-registry \
         python3=python3-minimal ip=iproute2 setsid=util-linux cc=build-essential; do
         command -v "${need%%=*}" >/dev/null || echo "${need#*=}"
     done

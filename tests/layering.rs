@@ -16,16 +16,17 @@ const MAX_LINES: usize = 600;
 
 /// Every room in the order of `lib.rs`, and the rooms it may use besides itself, `diagnostic` and, if impure, `runtime`.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("app", &["config", "listen", "peer", "request", "policy", "engine", "proxy", "audit", "sink", "sys"]),
+    ("app", &["config", "listen", "peer", "request", "facts", "policy", "engine", "proxy", "audit", "sink", "sys"]),
     ("cli", &["app", "config", "request", "policy", "audit", "sink"]),
     ("config", &["listen", "policy", "engine", "audit", "sys"]),
     ("diagnostic", &[]),
     ("listen", &["sys"]),
     ("peer", &["sys"]),
     ("request", &[]),
+    ("facts", &["request", "policy", "engine"]),
     ("policy", &["peer", "request"]),
     ("engine", &["policy"]),
-    ("proxy", &["listen", "peer", "request", "policy", "engine", "audit"]),
+    ("proxy", &["listen", "peer", "request", "facts", "policy", "engine", "audit"]),
     ("audit", &["peer", "request", "policy"]),
     ("sink", &["audit"]),
     ("runtime", &["sys"]),

@@ -12,7 +12,7 @@ use super::record::Common;
 use super::writer::{Entry, Record};
 use super::{Level, Levels};
 use crate::peer::Peer;
-use crate::policy::{Action, Reaction, Verdict};
+use crate::policy::{Action, HeldImage, Known, Reaction, Verdict};
 use crate::request::{Call, Operation};
 
 /// Id of a record: a UUID of version 7, shown to the client in a refusal.
@@ -32,6 +32,8 @@ pub struct CallFacts<'a> {
     pub peer: &'a Peer,
     /// What.
     pub call: &'a Call<'a>,
+    /// What was looked up for it.
+    pub known: &'a Known,
     /// The decision.
     pub verdict: &'a Verdict,
     /// The judged body as the client sent it; `None` if it was not read.
@@ -70,6 +72,8 @@ pub struct Outcome {
     pub duration: Duration,
     /// The id the engine gave what was made (container, exec, …), from its answer.
     pub made: Option<String>,
+    /// The image that a new container was really made from, read back from the engine.
+    pub image: Option<HeldImage>,
 }
 
 /// A call whose outcome is still owed. Dropped without [`Pending::finish`] it records `aborted`.

@@ -4,8 +4,8 @@ use super::json::{Array, Object, display};
 use super::redact::{Argv, Redacted, Redactor};
 use super::{CallFacts, Ended, Level, Outcome, lifecycle};
 use crate::peer::{Peer, UnixPeer};
-use crate::policy::{Action, Verdict};
-use crate::request::{Asked, Body, HostConfig, Text};
+use crate::policy::{Action, Check, HeldImage, Verdict};
+use crate::request::{Body, HostConfig, Text, stored_container};
 
 /// Longest target, path, reference or detail.
 const TEXT: usize = 4096;
@@ -61,12 +61,12 @@ impl Common {
         let mut tail = Vec::with_capacity(512);
         let mut object = Object::resume(&mut tail);
         image(&mut object, facts, redactor);
-        runtime(&mut object, &facts.call.body, redactor);
+        runtime(&mut object, facts, redactor);
         verdict(&mut object, facts.verdict);
         Self {
             head,
             middle,
-            container: Container::of(asked),
+            container: Container::of(facts),
             tail,
             body,
             makes_container: asked.operation.name() == "ContainerCreate",
@@ -93,6 +93,9 @@ impl Common {
             if let Some(made) = made {
                 o.text("made", made, NAME);
             }
+            if let Some(image) = &outcome.image {
+                o.object("image", |o| held_image(o, image));
+            }
         });
         out
     }
@@ -116,7 +119,11 @@ impl Common {
 }
 
 impl Container {
-    fn of(asked: &Asked) -> Self {
+    fn of(facts: &CallFacts<'_>) -> Self {
+        if let Some(stored) = &facts.known.container {
+            return Self { id: Some(stored.id.clone()), name: Some(stored.name.clone()) };
+        }
+        let asked = facts.call.asked;
         let name = asked.operation.name();
         let named = match name {
             "ContainerCreate" => asked.query.first("name"),
@@ -262,9 +269,13 @@ fn image(object: &mut Object<'_>, facts: &CallFacts<'_>, redactor: &Redactor) {
         }),
         _ => None,
     };
+    let stored = facts.known.container.as_ref();
+    let asked = asked.or_else(|| stored.map(|stored| stored.reference.clone()));
     let Some(asked) = asked.filter(|name| !name.is_empty() && name.len() <= TEXT) else {
         return;
     };
+    let held = facts.known.image.as_ref().or(stored.map(|stored| &stored.image));
+    let listed = facts.verdict.findings.iter().all(|finding| finding.check != Check::ImageNotAllowed);
     object.object("image", |o| {
         o.text("asked", &redactor.scrub(&asked), TEXT);
         // The engine may take hex digits for an id: what they name is not known here.
@@ -272,11 +283,23 @@ fn image(object: &mut Object<'_>, facts: &CallFacts<'_>, redactor: &Redactor) {
         if !hex && let Ok(reference) = asked.parse::<oci_spec::distribution::Reference>() {
             o.text("reference", &redactor.scrub(&reference.whole()), TEXT);
         }
+        if let Some(held) = held {
+            held_image(o, held);
+        }
+        o.display("allowed", listed);
     });
 }
 
-fn runtime(object: &mut Object<'_>, body: &Body<'_>, redactor: &Redactor) {
-    match body {
+fn held_image(object: &mut Object<'_>, held: &HeldImage) {
+    object.text("id", &held.id, NAME);
+    object.array("repo_digests", |array| {
+        held.repo_digests.iter().take(ELEMENTS).for_each(|digest| array.text(digest, ELEMENT));
+        left_out(array, held.repo_digests.len());
+    });
+}
+
+fn runtime(object: &mut Object<'_>, facts: &CallFacts<'_>, redactor: &Redactor) {
+    match &facts.call.body {
         Body::ContainerCreate(create) => object.object("runtime", |o| {
             host_config(o, &create.host, redactor);
             optional(o, "user", create.user.as_deref());
@@ -287,9 +310,17 @@ fn runtime(object: &mut Object<'_>, body: &Body<'_>, redactor: &Redactor) {
             optional(o, "user", exec.user.as_deref());
             o.array("command", |a| argv(a, exec.cmd.iter().map(AsRef::as_ref), redactor));
         }),
-        Body::Unread
-        | Body::ContainerUpdate(_)
-        | Body::ExecStart(_)
+        Body::Unread | Body::ExecStart(_) => {
+            // What the call makes use of is as telling as what it asks for.
+            let stored = facts.known.container.as_ref().and_then(|stored| stored_container(&stored.body));
+            if let Some(container) = stored {
+                object.object("runtime", |o| {
+                    host_config(o, &container.host, redactor);
+                    optional(o, "user", container.user.as_deref());
+                });
+            }
+        }
+        Body::ContainerUpdate(_)
         | Body::VolumeCreate(_)
         | Body::NetworkCreate(_)
         | Body::NetworkConnect(_)

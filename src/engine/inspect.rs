@@ -8,7 +8,7 @@ use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use hyperlocal::{UnixConnector, Uri};
-use serde::Deserialize;
+use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
 use super::Address;
@@ -43,18 +43,6 @@ pub struct Inspect {
     client: Client<UnixConnector, Empty<Bytes>>,
 }
 
-#[derive(Debug, Deserialize)]
-struct Container {
-    #[serde(rename = "Config")]
-    config: ContainerConfig,
-}
-
-#[derive(Debug, Deserialize)]
-struct ContainerConfig {
-    #[serde(rename = "Image")]
-    image: String,
-}
-
 impl Inspect {
     /// A client for one engine.
     pub fn new(address: Address) -> Self {
@@ -62,19 +50,20 @@ impl Inspect {
         Self { address, client }
     }
 
-    /// The image reference a container was created from, as its creator wrote it.
+    /// Asks for one JSON document, `None` if the engine has no such thing. `path` is written as it must stand in a target; it
+    /// has no version, so that the engine answers in its newest form.
     ///
     /// # Errors
-    /// If the engine cannot be asked or does not know the container.
-    pub async fn container_image(&self, id: &str) -> Result<String, InspectError> {
-        let path = format!("/containers/{id}/json");
-        let body = timeout(DEADLINE, self.get(&path)).await.map_err(|_late| InspectError::Late)??;
-        let container: Container =
-            serde_json::from_slice(&body).map_err(|error| InspectError::Answer(error.to_string()))?;
-        Ok(container.config.image)
+    /// If the engine cannot be asked, or its answer cannot be read.
+    pub async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<Option<T>, InspectError> {
+        let body = match timeout(DEADLINE, self.fetch(path)).await.map_err(|_late| InspectError::Late)? {
+            Err(InspectError::Status(StatusCode::NOT_FOUND)) => return Ok(None),
+            body => body?,
+        };
+        serde_json::from_slice(&body).map(Some).map_err(|error| InspectError::Answer(error.to_string()))
     }
 
-    async fn get(&self, path: &str) -> Result<Bytes, InspectError> {
+    async fn fetch(&self, path: &str) -> Result<Bytes, InspectError> {
         let Address::Unix(socket) = &self.address;
         let mut request = Request::new(Empty::new());
         *request.uri_mut() = Uri::new(socket, path).into();

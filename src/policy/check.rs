@@ -50,6 +50,7 @@ checks! {
     RequestOldApi "request.old-api" 1 [] Deny Deny;
     RequestHttp2 "request.http2" 3 [] Deny Deny;
     RequestUnknownField "request.unknown-field" 1 [] Warn Warn;
+    FactsMissing "facts.missing" 2 [] Deny Deny;
     ApiNotAllowed "api.not-allowed" 2 [] Deny Deny;
     ApiUnknown "api.unknown" 2 [] Deny Deny;
     ImageNotAllowed "image.not-allowed" 1 ["T1610" "T1204.003"] Warn Deny;

@@ -5,6 +5,8 @@ use std::str::FromStr;
 use globset::{GlobBuilder, GlobMatcher};
 use oci_spec::distribution::Reference;
 
+use super::facts::HeldImage;
+
 /// Hex digits of a whole image id, and of a SHA-256 digest.
 const ID_DIGITS: usize = 64;
 
@@ -40,6 +42,14 @@ impl Image {
         // Docker takes an upper-case first component for a registry, oci-spec for a part of Docker Hub's name.
         let is_dockers = text.is_ascii() && !reference.repository().bytes().any(|byte| byte.is_ascii_uppercase());
         is_dockers.then_some(Self::Name(reference))
+    }
+
+    /// The same image, knowing what the engine holds under that text: the start of an id is that id if the engine says so.
+    pub(super) fn known_as(self, text: &str, held: Option<&HeldImage>) -> Self {
+        match (self, held) {
+            (Self::IdPrefix, Some(held)) if is_start_of(text, &held.id) => Self::Id(held.id.clone()),
+            (image, _) => image,
+        }
     }
 
     pub(super) fn is_latest(&self) -> bool {
@@ -89,6 +99,18 @@ impl ImagePattern {
         Some(Self::Name { repository: glob(&repository)?, tag, digest: digest.map(ToOwned::to_owned) })
     }
 
+    /// Whether a repository digest (`repository@sha256:…`) says that an image came from here.
+    pub(super) fn is_source(&self, repo_digest: &str) -> bool {
+        match (self, Reference::from_str(repo_digest)) {
+            (Self::Name { repository, digest, .. }, Ok(from)) => {
+                let path = format!("{}/{}", from.registry(), from.repository());
+                let is_digest = digest.as_deref().is_none_or(|digest| from.digest() == Some(digest));
+                is_digest && repository.is_match(&path)
+            }
+            (Self::Id(_) | Self::Name { .. }, _) => false,
+        }
+    }
+
     pub(super) fn lists(&self, image: &Image) -> bool {
         match (self, image) {
             (Self::Id(listed), Image::Id(id)) => listed == id,
@@ -107,6 +129,11 @@ impl ImagePattern {
             (Self::Id(_) | Self::Name { .. }, Image::Id(_) | Image::IdPrefix | Image::Name(_)) => false,
         }
     }
+}
+
+fn is_start_of(text: &str, id: &str) -> bool {
+    let hex = |text: &str| text.strip_prefix("sha256:").unwrap_or(text).to_owned();
+    hex(id).starts_with(&hex(text))
 }
 
 fn is_hex(text: &str) -> bool {

@@ -3,20 +3,12 @@
 use jiff::Timestamp;
 
 use super::checks::{self, Found};
+use super::facts::Facts;
 use super::image::Image;
 use super::principal::Principal;
 use super::{Action, Check, Finding, Mode, Policy, Reaction, Verdict};
 use crate::peer::Peer;
 use crate::request::{Body, Call};
-
-/// What the request does not tell.
-#[derive(Debug, Clone, Copy)]
-pub struct Facts<'a> {
-    /// Now, for exceptions that expire.
-    pub now: Timestamp,
-    /// Absolute paths that no container may see: sockets and state of this engine and of the gate.
-    pub protected: &'a [String],
-}
 
 /// Judges one call. Every finding is reported, never only the first.
 pub fn judge(policy: &Policy, peer: &Peer, call: &Call<'_>, facts: &Facts<'_>) -> Verdict {

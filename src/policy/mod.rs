@@ -14,13 +14,16 @@ mod raw;
 mod resolve;
 // The judgement.
 mod checks;
+mod facts;
 mod image;
 mod judge;
 mod mount;
 
 pub use check::Check;
-pub use judge::{Facts, judge};
+pub use facts::{EngineFacts, Facts, HeldImage, HeldVolume, Known, RealPath, Stored, StoredExec, StoredMount};
+pub use judge::judge;
 pub use load::Policy;
+pub use mount::{Sources, sources};
 pub use verdict::{Action, Finding, Permit, Reaction, Verdict};
 
 /// Whether a policy refuses or only records.

@@ -1,5 +1,7 @@
 //! Host paths: read as the engine reads them, compared as the kernel would.
 
+use crate::request::HostConfig;
+
 /// Paths whose sight or change leads to root on the host; what is below them, and what they are below, as well.
 const SENSITIVE: [&str; 18] = [
     "/etc", "/proc", "/sys", "/dev", "/boot", "/root", "/home", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64",
@@ -22,6 +24,67 @@ const SOCKETS: [&str; 9] = [
 /// Names of such sockets at any place: rootless engines keep theirs with their users.
 const SOCKET_NAMES: [&str; 6] =
     ["buildkitd.sock", "containerd.sock", "cri-dockerd.sock", "crio.sock", "docker.sock", "podman.sock"];
+
+/// What the mounts of a container name: the rest of what is to be known of them must be looked up.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Sources {
+    /// Paths on the host, cleaned.
+    pub paths: Vec<String>,
+    /// Named volumes.
+    pub volumes: Vec<String>,
+}
+
+impl Sources {
+    /// Adds a path on the host, whatever it looks like.
+    pub fn add_path(&mut self, path: &str) {
+        add(&mut self.paths, clean(path));
+    }
+
+    /// Adds a volume by its name.
+    pub fn add_volume(&mut self, name: &str) {
+        add(&mut self.volumes, name.to_owned());
+    }
+
+    /// Adds what another names.
+    pub fn add_all(&mut self, other: Self) {
+        other.paths.into_iter().for_each(|path| add(&mut self.paths, path));
+        other.volumes.into_iter().for_each(|name| add(&mut self.volumes, name));
+    }
+
+    fn add(&mut self, source: &str) {
+        if is_path(source) { self.add_path(source) } else { self.add_volume(source) }
+    }
+}
+
+fn add(list: &mut Vec<String>, name: String) {
+    if !name.is_empty() && !list.contains(&name) {
+        list.push(name);
+    }
+}
+
+/// Collects what the mounts of a container name.
+pub fn sources(host: &HostConfig<'_>) -> Sources {
+    let mut named = Sources::default();
+    for bind in &host.binds {
+        if let Some((source, _target)) = bind.split_once(':') {
+            named.add(source);
+        }
+    }
+    for mount in &host.mounts {
+        match mount.kind.as_ref() {
+            "tmpfs" | "image" => {}
+            _other => named.add(&mount.source),
+        }
+        let device = reaches_host(mount.driver.as_deref(), &mount.driver_options);
+        device.iter().filter(|device| device.starts_with('/')).for_each(|device| named.add_path(device));
+    }
+    named
+}
+
+/// Whether a source is a path. A volume's name has no slash; a relative path is one where Podman reads it.
+pub(super) fn is_path(source: &str) -> bool {
+    source.contains('/') || source.starts_with(['.', '~'])
+}
 
 /// Cleans a path as Go's `path.Clean` does: lexically, symlinks not resolved; `/var/run` is `/run` on every host that matters.
 pub(super) fn clean(path: &str) -> String {
@@ -52,12 +115,12 @@ pub(super) fn is_sensitive(cleaned: &str) -> bool {
     SENSITIVE.iter().any(|path| touches(cleaned, path))
 }
 
-/// Whether a path leads to a socket that makes containers, or to what the gate protects.
-pub(super) fn is_engine_socket(cleaned: &str, protected: &[String]) -> bool {
+/// Whether a cleaned path leads to a socket that makes containers, or to one of `protected`.
+pub(super) fn is_engine_socket<'a>(cleaned: &str, mut protected: impl Iterator<Item = &'a String>) -> bool {
     let name = cleaned.rsplit('/').next().unwrap_or_default();
     SOCKET_NAMES.contains(&name)
         || SOCKETS.iter().any(|path| touches(cleaned, path))
-        || protected.iter().any(|path| touches(cleaned, &clean(path)))
+        || protected.any(|path| touches(cleaned, &clean(path)))
 }
 
 /// What a volume's driver options reach on the host: the device, where there is one. What `o` says stays unsaid: with a

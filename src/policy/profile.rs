@@ -16,6 +16,7 @@ pub(super) struct Profile {
     pub(super) mode: Option<Mode>,
     pub(super) reactions: HashMap<Check, Reaction>,
     pub(super) images: Vec<ImagePattern>,
+    pub(super) image_proof: ImageProof,
     pub(super) capabilities: Vec<String>,
     pub(super) binds: Vec<Bind>,
     pub(super) devices: Vec<GlobMatcher>,
@@ -27,6 +28,16 @@ pub(super) struct Profile {
     pub(super) min_api: Option<ApiVersion>,
     /// Whether namespaces and volumes of any container may be joined.
     pub(super) joins_any: bool,
+}
+
+/// What it takes for an image to be on the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum ImageProof {
+    /// Its name.
+    Name,
+    /// A repository digest in the engine, from where it is listed.
+    Digest,
 }
 
 /// Host paths that may be bound.
@@ -80,6 +91,7 @@ impl Profile {
             mode: None,
             reactions: Check::ALL.iter().map(|&check| (check, reaction(check))).collect(),
             images: Vec::new(),
+            image_proof: if name == "restricted" { ImageProof::Digest } else { ImageProof::Name },
             capabilities: Vec::new(),
             binds: localtime.map(|path| Bind::new(path, false)).to_vec(),
             devices: Vec::new(),
@@ -99,6 +111,7 @@ impl Profile {
             mode: None,
             reactions: HashMap::new(),
             images: Vec::new(),
+            image_proof: ImageProof::Digest,
             capabilities: Vec::new(),
             binds: Vec::new(),
             devices: Vec::new(),

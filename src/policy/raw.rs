@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_spanned::Spanned;
 use toml::value::Datetime;
 
+use super::profile::ImageProof;
 use super::{Mode, Reaction};
 
 #[derive(Debug, Deserialize)]
@@ -47,7 +48,7 @@ pub(super) struct Profile {
     pub(super) extends: Option<Spanned<String>>,
     pub(super) mode: Option<Mode>,
     pub(super) images: Option<Vec<Spanned<String>>>,
-    pub(super) image_proof: Option<Spanned<String>>,
+    pub(super) image_proof: Option<ImageProof>,
     pub(super) capabilities: Option<Vec<Spanned<String>>>,
     pub(super) binds: Option<Vec<Bind>>,
     pub(super) devices: Option<Vec<Spanned<String>>>,

@@ -91,6 +91,11 @@ impl Resolver {
                 self.fail(version, "this is no API version", "write \"1.24\"");
             }
         }
+        if let Some(proof) = raw.image_proof {
+            profile.image_proof = proof;
+            // What is asked for is meant: an image without proof is as good as not listed, unless a reaction says otherwise.
+            profile.reactions.insert(Check::ImageUnproven, profile.reaction(Check::ImageNotAllowed));
+        }
         self.reactions(raw, &mut profile);
         self.later(raw, &mut profile);
         profile
@@ -166,13 +171,6 @@ impl Resolver {
 
     /// Keys that are known and come with later versions: what they would change is refused, not ignored.
     fn later(&mut self, raw: &raw::Profile, profile: &mut Profile) {
-        if let Some(proof) = raw.image_proof.as_ref().filter(|proof| proof.get_ref() != "name") {
-            self.fail(
-                proof,
-                "only image-proof = \"name\" is in this version",
-                "write \"name\", and pin images by digest",
-            );
-        }
         if let Some(own) = raw.own_only.as_ref().filter(|own| *own.get_ref()) {
             self.fail(own, "own-only is not in this version", "write own-only = false");
         }

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{Response, StatusCode};
 use http_body::{Body, Frame, SizeHint};
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 
 use super::closing::Closing;
@@ -104,15 +105,20 @@ impl Body for ForwardBody {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let first = self.first.as_ref().map_or(0, Bytes::len) as u64;
         let rest = self.rest.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
-        let mut hint = SizeHint::new();
-        hint.set_lower(first + rest.lower());
-        if let Some(upper) = rest.upper() {
-            hint.set_upper(first + upper);
-        }
-        hint
+        behind(self.first.as_ref(), &rest)
     }
+}
+
+/// The size of what was read and of what is still to come.
+fn behind(first: Option<&Bytes>, rest: &SizeHint) -> SizeHint {
+    let first = first.map_or(0, Bytes::len) as u64;
+    let mut hint = SizeHint::new();
+    hint.set_lower(first + rest.lower());
+    if let Some(upper) = rest.upper() {
+        hint.set_upper(first + upper);
+    }
+    hint
 }
 
 /// Reads a client's body whole, up to a limit.
@@ -164,14 +170,16 @@ pub(super) struct AnswerBody {
 
 #[derive(Debug)]
 enum Source {
-    Engine(Incoming),
+    /// What was read before the rest streams through.
+    Engine(Option<Bytes>, Incoming),
     Gate(Option<Bytes>),
 }
 
 impl AnswerBody {
-    /// The engine's answer.
+    /// The engine's answer, of whose body `first` has been read.
     pub(super) fn from_engine(
         answer: Response<Incoming>,
+        first: Bytes,
         wire: &Arc<Wire>,
         record: Closing,
         bytes_in: Arc<AtomicU64>,
@@ -180,7 +188,7 @@ impl AnswerBody {
         let record = Some(record.status(answer.status().as_u16()));
         let wire = Arc::clone(wire);
         answer.map(|body| Self {
-            source: Source::Engine(body),
+            source: Source::Engine(Some(first).filter(|first| !first.is_empty()), body),
             wire,
             record,
             bytes_in,
@@ -231,8 +239,11 @@ impl Body for AnswerBody {
                 }
                 Poll::Ready(frame.map(Ok))
             }
-            Source::Engine(body) => {
-                let polled = Pin::new(body).poll_frame(cx);
+            Source::Engine(first, body) => {
+                let polled = match first.take() {
+                    Some(first) => Poll::Ready(Some(Ok(Frame::data(first)))),
+                    None => Pin::new(body).poll_frame(cx),
+                };
                 match &polled {
                     Poll::Ready(Some(Ok(frame))) => this.count(frame),
                     Poll::Ready(None) => this.ended = Some(Ended::Complete),
@@ -246,14 +257,14 @@ impl Body for AnswerBody {
 
     fn is_end_stream(&self) -> bool {
         match &self.source {
-            Source::Engine(body) => body.is_end_stream(),
+            Source::Engine(first, body) => first.is_none() && body.is_end_stream(),
             Source::Gate(body) => body.is_none(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.source {
-            Source::Engine(body) => body.size_hint(),
+            Source::Engine(first, body) => behind(first.as_ref(), &body.size_hint()),
             Source::Gate(body) => SizeHint::with_exact(body.as_ref().map_or(0, Bytes::len) as u64),
         }
     }
@@ -270,6 +281,21 @@ impl Drop for AnswerBody {
         });
         self.wire.answer_over(record);
     }
+}
+
+/// Reads the answer to a create, and the id in it. What was read stays to be sent however it ends.
+pub(super) async fn read_made(body: &mut Incoming) -> (Bytes, Option<String>) {
+    let mut read = BytesMut::new();
+    while read.len() < MAX_MADE_ANSWER {
+        match body.frame().await.map(|frame| frame.map(Frame::into_data)) {
+            Some(Ok(Ok(data))) => read.extend_from_slice(&data),
+            // Answers have no trailers; a broken one breaks again when it is sent.
+            Some(Ok(Err(_)) | Err(_)) | None => break,
+        }
+    }
+    let read = read.freeze();
+    let id = made_id(&read);
+    (read, id)
 }
 
 /// The id in the engine's answer to a create.

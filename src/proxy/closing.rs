@@ -5,6 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::audit::{Ended, Outcome, Pending};
+use crate::policy::HeldImage;
 
 /// The record of a call, with what has been counted so far. Dropped unfinished it records `aborted`.
 #[derive(Debug)]
@@ -38,6 +39,11 @@ impl Closing {
 
     pub(super) fn made(mut self, id: Option<String>) -> Self {
         self.outcome.made = id;
+        self
+    }
+
+    pub(super) fn image(mut self, used: Option<HeldImage>) -> Self {
+        self.outcome.image = used;
         self
     }
 

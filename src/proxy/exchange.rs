@@ -4,13 +4,16 @@
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
+use tokio::time::timeout;
 
-use super::body::{AnswerBody, ForwardBody};
+use super::body::{AnswerBody, ForwardBody, read_made};
 use super::closing::Closing;
 use super::gate::Gate;
 use super::respond::{Refusal, refuse};
@@ -48,6 +51,9 @@ impl Takeover {
     }
 }
 
+/// How long a create's answer is held for its image to be read back.
+const READ_BACK: Duration = Duration::from_secs(2);
+
 /// One permitted call on its way to the engine.
 #[derive(Debug)]
 pub(super) struct Exchange<'a> {
@@ -55,6 +61,8 @@ pub(super) struct Exchange<'a> {
     pub(super) wire: &'a Arc<Wire>,
     pub(super) permit: Permit,
     pub(super) takeover: Takeover,
+    /// Whether what is made is a container, whose image is then read back.
+    pub(super) makes_container: bool,
     pub(super) record: Closing,
     pub(super) id: RecordId,
 }
@@ -87,9 +95,28 @@ impl Exchange<'_> {
         }
         let raw = !is_head && self.is_raw(&answer, version);
         if !switched && !raw {
-            return Ok(AnswerBody::from_engine(answer, self.wire, self.record, bytes_in));
+            return Ok(self.pass_on(answer, bytes_in).await);
         }
         Ok(self.hand_over(answer, &bytes_in).await)
+    }
+
+    /// Passes an ordinary answer on. That of a create is held until the engine has said which image it really used: before the
+    /// client can start the container, the record knows.
+    async fn pass_on(self, answer: Response<Incoming>, bytes_in: Arc<AtomicU64>) -> Response<AnswerBody> {
+        if !self.makes_container || answer.status() != StatusCode::CREATED {
+            return AnswerBody::from_engine(answer, Bytes::new(), self.wire, self.record, bytes_in);
+        }
+        let (parts, mut body) = answer.into_parts();
+        let (first, id) = read_made(&mut body).await;
+        let mut record = self.record;
+        if let Some(id) = id {
+            match timeout(READ_BACK, self.gate.facts.used_image(&id)).await {
+                Ok(Ok(image)) => record = record.image(image),
+                Ok(Err(error)) => tracing::warn!(%error, container = id, "cannot read back the image"),
+                Err(_late) => tracing::warn!(container = id, "the engine is too slow to read back the image"),
+            }
+        }
+        AnswerBody::from_engine(Response::from_parts(parts, body), first, self.wire, record, bytes_in)
     }
 
     /// The connection of the last call, or a new one.

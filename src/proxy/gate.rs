@@ -5,7 +5,8 @@ use std::time::Duration;
 use tower::limit::GlobalConcurrencyLimitLayer;
 
 use crate::audit::Audit;
-use crate::engine::{Dialer, Inspect};
+use crate::engine::Dialer;
+use crate::facts::LookUp;
 use crate::policy::Policy;
 
 /// Everything a call meets on its way.
@@ -17,8 +18,8 @@ pub struct Gate {
     pub audit: Audit,
     /// The way to the engine.
     pub dialer: Dialer,
-    /// The gate's own questions to it.
-    pub inspect: Inspect,
+    /// The gate's own questions to it, and to the host.
+    pub facts: LookUp,
     /// Absolute paths no container may see.
     pub protected: Vec<String>,
     /// Limits of one call.

@@ -17,8 +17,8 @@ use super::rewrite::rewrite;
 use super::taken::Taken;
 use super::wire::Wire;
 use crate::audit::{CallFacts, Pending, RecordId, Unwritten};
-use crate::policy::{self, Facts, Verdict};
-use crate::request::{self, Call, Head};
+use crate::policy::{self, Facts, Known, Mode, Verdict};
+use crate::request::{self, Call, Head, Operation};
 
 /// A call that has just arrived.
 #[derive(Debug)]
@@ -42,9 +42,11 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
     let body = Taken::take(asked.body, body, &gate.limits, &wire).await;
     let call = body.decode(&asked);
 
-    let verdict = judge(&gate, &client, &call, seen);
+    let known = gate.facts.learn(&call).await;
+    let verdict = judge(&gate, &client, &call, &known, seen);
     let user_agent = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    let record = match record(&gate, &client, &call, &verdict, body.whole(), user_agent, seen).await {
+    let judged = Judged { call: &call, known: &known, verdict: &verdict, body: body.whole(), user_agent, seen };
+    let record = match judged.record(&gate, &client).await {
         Ok(pending) => Closing::new(pending, arrived),
         Err(why) => {
             wire.leave_body(body.is_left());
@@ -55,13 +57,17 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
         wire.leave_body(body.is_left());
         return Ok(refuse(&Refusal::Denied(&verdict), &wire, seen.id, Some(record)));
     };
+    if let Some(why) = known.unreachable.as_deref().filter(|_| verdict.mode == Mode::Enforce) {
+        wire.leave_body(body.is_left());
+        return Ok(refuse(&Refusal::NothingKnown(why), &wire, seen.id, Some(record)));
+    }
     if body.is_broken() {
         return Ok(refuse(&Refusal::BrokenBody, &wire, seen.id, Some(record)));
     }
 
     let mut anew = None;
     if permit.rewrite() {
-        anew = match rewrite(&mut head, &call) {
+        anew = match rewrite(&mut head, &call, &known) {
             Ok(anew) => anew,
             Err(_too_long) => return Ok(refuse(&Refusal::Unwritable, &wire, seen.id, Some(record))),
         };
@@ -71,9 +77,10 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
         head.headers.remove(EXPECT);
     }
     let takeover = Takeover::of(&call);
+    let makes_container = asked.operation == Operation::ContainerCreate;
     drop(call);
     let body = body.forward(&wire, anew);
-    let exchange = Exchange { gate: &gate, wire: &wire, permit, takeover, record, id: seen.id };
+    let exchange = Exchange { gate: &gate, wire: &wire, permit, takeover, makes_container, record, id: seen.id };
     exchange.run(Request::from_parts(head, body)).await
 }
 
@@ -85,21 +92,26 @@ pub(super) struct Seen {
 }
 
 /// Judges a call by the policy in force.
-pub(super) fn judge(gate: &Gate, client: &Client, call: &Call<'_>, seen: Seen) -> Verdict {
-    policy::judge(&gate.policy, &client.peer, call, &Facts { now: seen.time, protected: &gate.protected })
+pub(super) fn judge(gate: &Gate, client: &Client, call: &Call<'_>, known: &Known, seen: Seen) -> Verdict {
+    policy::judge(&gate.policy, &client.peer, call, &Facts { now: seen.time, protected: &gate.protected, known })
 }
 
-/// Begins a call's record; an effect's intent is durable when this returns.
-pub(super) async fn record(
-    gate: &Gate,
-    client: &Client,
-    call: &Call<'_>,
-    verdict: &Verdict,
-    body: Option<&[u8]>,
-    user_agent: Option<&str>,
-    seen: Seen,
-) -> Result<Pending, Unwritten> {
-    let Seen { id, time } = seen;
-    let (door, peer) = (client.door.as_ref(), &client.peer);
-    gate.audit.begin(&CallFacts { id, time, door, peer, call, verdict, body, user_agent }).await
+/// A judged call, as it is recorded.
+#[derive(Debug)]
+pub(super) struct Judged<'a> {
+    pub(super) call: &'a Call<'a>,
+    pub(super) known: &'a Known,
+    pub(super) verdict: &'a Verdict,
+    pub(super) body: Option<&'a [u8]>,
+    pub(super) user_agent: Option<&'a str>,
+    pub(super) seen: Seen,
+}
+
+impl Judged<'_> {
+    /// Begins the record; an effect's intent is durable when this returns.
+    pub(super) async fn record(&self, gate: &Gate, client: &Client) -> Result<Pending, Unwritten> {
+        let Self { call, known, verdict, body, user_agent, seen: Seen { id, time } } = *self;
+        let (door, peer) = (client.door.as_ref(), &client.peer);
+        gate.audit.begin(&CallFacts { id, time, door, peer, call, known, verdict, body, user_agent }).await
+    }
 }

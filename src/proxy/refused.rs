@@ -9,9 +9,10 @@ use tokio::time::{Instant, timeout};
 use super::closing::Closing;
 use super::connection::{Client, Driver};
 use super::gate::Gate;
-use super::pipeline::{Seen, judge, record};
+use super::pipeline::{Judged, Seen, judge};
 use super::respond::http2_refusal;
 use crate::audit::{Ended, RecordId};
+use crate::policy::Known;
 use crate::request::{Asked, Call, Irregular, Irregularity};
 use crate::runtime::Stream;
 
@@ -71,8 +72,10 @@ async fn begin(gate: &Gate, client: &Client, why: Irregularity) -> (RecordId, Op
     let arrived = Instant::now();
     let asked = Asked::unreadable(why);
     let call = Call::unread(&asked);
-    let verdict = judge(gate, client, &call, seen);
-    let begun = record(gate, client, &call, &verdict, None, None, seen).await;
+    let known = Known::NOTHING;
+    let verdict = judge(gate, client, &call, known, seen);
+    let judged = Judged { call: &call, known, verdict: &verdict, body: None, user_agent: None, seen };
+    let begun = judged.record(gate, client).await;
     let pending = begun.inspect_err(|error| tracing::error!(%error, "a refused connection cannot be recorded")).ok();
     (seen.id, pending.map(|pending| Closing::new(pending, arrived)))
 }

@@ -22,6 +22,8 @@ pub(super) enum Refusal<'a> {
     Unwritten(&'a Unwritten),
     /// No engine.
     Unreachable(&'a engine::OpenError),
+    /// No engine to look up what the call acts on.
+    NothingKnown(&'a str),
     /// The engine took the connection over where nothing was judged as a stream.
     UnexpectedHijack,
     /// The judged request cannot be written as HTTP: its target is too long.
@@ -34,7 +36,7 @@ impl Refusal<'_> {
     fn status(&self) -> StatusCode {
         match self {
             Self::Denied(verdict) => verdict.status(),
-            Self::Unwritten(_) | Self::Unreachable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Unwritten(_) | Self::Unreachable(_) | Self::NothingKnown(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnexpectedHijack => StatusCode::BAD_GATEWAY,
             Self::Unwritable => StatusCode::URI_TOO_LONG,
             Self::BrokenBody => StatusCode::BAD_REQUEST,
@@ -44,7 +46,7 @@ impl Refusal<'_> {
     const fn ended(&self) -> Ended {
         match self {
             Self::Denied(_) | Self::Unwritten(_) | Self::Unwritable => Ended::Refused,
-            Self::Unreachable(_) => Ended::EngineUnreachable,
+            Self::Unreachable(_) | Self::NothingKnown(_) => Ended::EngineUnreachable,
             Self::UnexpectedHijack => Ended::EngineGone,
             Self::BrokenBody => Ended::ClientGone,
         }
@@ -55,6 +57,7 @@ impl Refusal<'_> {
             Self::Denied(verdict) => format!("tidewaiter: {}; see record {id}", verdict.summary()),
             Self::Unwritten(why) => format!("tidewaiter: refused, because {why}"),
             Self::Unreachable(why) => format!("tidewaiter: {why}; is the engine running? See record {id}"),
+            Self::NothingKnown(why) => format!("tidewaiter: {why}; is the engine running? See record {id}"),
             Self::UnexpectedHijack => format!("tidewaiter: the engine switched protocols unasked; see record {id}"),
             Self::Unwritable => format!("tidewaiter: the request target is too long; see record {id}"),
             Self::BrokenBody => format!("tidewaiter: the request body ended early; see record {id}"),

@@ -15,6 +15,7 @@ mod operation;
 mod path;
 mod query;
 mod table;
+mod target;
 
 pub use asked::{ApiVersion, Asked, BodyPlan, Head, Irregular, Irregularity, read};
 pub use body::{
@@ -25,6 +26,7 @@ pub use call::Call;
 pub use class::Class;
 pub use operation::Operation;
 pub use query::Query;
+pub use target::{Target, inspect_path, stored_container, volume_path};
 
 #[cfg(test)]
 mod tests;

@@ -309,6 +309,65 @@ impl Operation {
         !matches!(self.class(), Class::Read)
     }
 
+    /// Whether it acts on one container, named in the path.
+    pub const fn is_on_container(self) -> bool {
+        matches!(
+            self,
+            Self::ContainerInspect
+                | Self::ContainerTop
+                | Self::ContainerLogs
+                | Self::ContainerChanges
+                | Self::ContainerStats
+                | Self::ContainerWait
+                | Self::ContainerExport
+                | Self::ContainerArchive
+                | Self::ContainerArchiveInfo
+                | Self::PutContainerArchive
+                | Self::ContainerCopy
+                | Self::ContainerStart
+                | Self::ContainerStop
+                | Self::ContainerRestart
+                | Self::ContainerKill
+                | Self::ContainerPause
+                | Self::ContainerUnpause
+                | Self::ContainerResize
+                | Self::ContainerRename
+                | Self::ContainerUpdate
+                | Self::ContainerAttach
+                | Self::ContainerAttachWebsocket
+                | Self::ContainerDelete
+                | Self::ContainerExec
+                | Self::CheckpointList
+                | Self::CheckpointCreate
+                | Self::CheckpointDelete
+        )
+    }
+
+    /// Whether it makes use of what a container may do, so that the container is judged as the engine has it. What only
+    /// looks at a container, or ends it, is not: an evil one can always be stopped.
+    pub const fn uses_container(self) -> bool {
+        matches!(
+            self,
+            Self::ContainerStart
+                | Self::ContainerRestart
+                | Self::ContainerUnpause
+                | Self::ContainerExec
+                | Self::ExecStart
+                | Self::ContainerUpdate
+                | Self::ContainerAttach
+                | Self::ContainerAttachWebsocket
+                | Self::ContainerRename
+                | Self::ContainerArchive
+                | Self::ContainerArchiveInfo
+                | Self::PutContainerArchive
+                | Self::ContainerCopy
+                | Self::ContainerExport
+                | Self::ImageCommit
+                | Self::NetworkConnect
+                | Self::CheckpointCreate
+        )
+    }
+
     /// Whether the engine may take the connection over for a raw stream after 101, or after 200 without a length.
     pub const fn hijacks(self) -> bool {
         matches!(self, Self::ContainerAttach | Self::ExecStart)

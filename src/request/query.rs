@@ -61,6 +61,13 @@ impl Query {
         !["", "0", "no", "false", "none"].iter().any(|word| value.eq_ignore_ascii_case(word))
     }
 
+    /// Puts another value in place of every one that a key has.
+    pub(super) fn replace(&mut self, key: &str, value: &str) {
+        for (_, old) in self.pairs.iter_mut().filter(|(k, _)| k == key) {
+            value.clone_into(old);
+        }
+    }
+
     /// Appends the query to a target, written anew.
     pub(super) fn write(&self, out: &mut String) {
         let mut separator = '?';

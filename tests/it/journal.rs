@@ -14,7 +14,7 @@ use tidewaiter::audit::{
     Unwritten, files, verify,
 };
 use tidewaiter::peer::Peer;
-use tidewaiter::policy::{Action, Mode, Verdict};
+use tidewaiter::policy::{Action, Known, Mode, Verdict};
 use tidewaiter::request::{Call, Head, Operation, read};
 
 /// Tells the child where to write.
@@ -59,6 +59,7 @@ async fn begin(audit: &Audit) -> Result<Pending, Unwritten> {
         door: "local",
         peer: &Peer::Tcp(([127, 0, 0, 1], 1).into()),
         call: &Call::unread(&asked),
+        known: Known::NOTHING,
         verdict: &verdict,
         body: None,
         user_agent: None,

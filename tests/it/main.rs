@@ -12,6 +12,7 @@
 mod cases;
 mod check;
 mod cli;
+mod facts;
 mod journal;
 mod kill;
 mod support;

@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::peer::{Group, Peer, UnixPeer};
-use crate::policy::{Action, Check, Finding, Mode, Reaction, Verdict};
+use crate::policy::{Action, Check, Finding, Known, Mode, Reaction, Verdict};
 use crate::request::{Asked, Call, Head, Operation};
 
 /// A directory with a journal and keys.
@@ -127,6 +127,7 @@ fn facts<'a>(call: &'a Call<'a>, peer: &'a Peer, verdict: &'a Verdict) -> CallFa
         door: "local",
         peer,
         call,
+        known: Known::NOTHING,
         verdict,
         body: None,
         user_agent: Some("Docker-Client/28.2.2 (linux)"),

@@ -2,15 +2,17 @@
 
 use super::{Found, guards, mounts, network};
 use crate::policy::Check;
+use crate::policy::facts::HeldImage;
 use crate::policy::image::Image;
+use crate::policy::profile::ImageProof;
 use crate::request::{ContainerCreate, ContainerUpdate, ExecCreate, HostConfig, RestartPolicy};
 
 /// Annotations by which a runtime is told to run something else, or to add devices.
 const RUNTIME_ANNOTATIONS: [&str; 5] = ["cdi.k8s.io/", "dev.gvisor.", "io.katacontainers.", "module.wasm.", "run.oci."];
 
-/// Everything about a create.
-pub(super) fn create(found: &mut Found<'_>, create: &ContainerCreate<'_>) {
-    image(found, create.image.as_deref().unwrap_or_default(), "Image");
+/// Everything about a create, or about a container as the engine has it. `held` is its image, if the engine holds it.
+pub(super) fn create(found: &mut Found<'_>, create: &ContainerCreate<'_>, held: Option<&HeldImage>) {
+    image(found, create.image.as_deref().unwrap_or_default(), held, "Image");
     host_config(found, &create.host, "HostConfig");
     mounts::anonymous(found, &create.volumes);
     network::endpoints(found, &create.endpoints);
@@ -53,9 +55,10 @@ pub(super) fn host_config(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str
     }
 }
 
-/// An image by the name a request gives it; that of a mount is judged like that of a container.
-pub(super) fn image(found: &mut Found<'_>, text: &str, field: &str) {
-    let Some(image) = Image::parse(text) else {
+/// An image by the name a request gives it, and by what the engine holds under that name; that of a mount is judged like
+/// that of a container.
+pub(super) fn image(found: &mut Found<'_>, text: &str, held: Option<&HeldImage>, field: &str) {
+    let Some(image) = Image::parse(text).map(|image| image.known_as(text, held)) else {
         let detail = if text.is_empty() { "no image: an empty root file system" } else { text };
         found.add(Check::ImageNotAllowed, field, detail);
         return;
@@ -64,20 +67,43 @@ pub(super) fn image(found: &mut Found<'_>, text: &str, field: &str) {
         let detail = format!("{text}: may be an id or a name; write the whole id, or a tag");
         found.add(Check::ImageNotAllowed, field, &detail);
     } else {
-        let listed = found.profile.images.iter().any(|pattern| pattern.lists(&image));
-        found.add_if(!listed, Check::ImageNotAllowed, field, text);
+        listed(found, &image, text, held, field);
     }
     found.add_if(image.is_latest(), Check::ImageLatest, field, text);
     found.add_if(!image.is_pinned(), Check::ImageNotPinned, field, text);
 }
 
+/// Whether an image is on the list, and where the profile asks for proof, whether the engine got it from there.
+fn listed(found: &mut Found<'_>, image: &Image, text: &str, held: Option<&HeldImage>, field: &str) {
+    let profile = found.profile;
+    let by_id = held.map(|held| Image::Id(held.id.clone()));
+    if by_id.is_some_and(|id| profile.images.iter().any(|pattern| pattern.lists(&id))) {
+        return;
+    }
+    let mut listing = profile.images.iter().filter(|pattern| pattern.lists(image)).peekable();
+    if listing.peek().is_none() {
+        found.add(Check::ImageNotAllowed, field, text);
+        return;
+    }
+    // What the engine does not hold it cannot run: it says so, and is asked again once it is pulled. A digest proves itself.
+    let (Some(held), false, false) = (held, image.is_pinned(), profile.image_proof == ImageProof::Name) else { return };
+    let digests_prove = !found.facts.known.engine.containerd_store;
+    let proven = digests_prove && listing.any(|pattern| held.repo_digests.iter().any(|from| pattern.is_source(from)));
+    let detail = format!("{text}: the engine holds {}, which no listed registry gave it", held.id);
+    found.add_if(!proven, Check::ImageUnproven, field, &detail);
+}
+
 /// An exec in a running container.
 pub(super) fn exec(found: &mut Found<'_>, exec: &ExecCreate<'_>) {
-    found.add_if(exec.privileged, Check::ExecPrivileged, "Privileged", "true");
-    let user = exec.user.as_deref().unwrap_or_default();
+    exec_rights(found, exec.privileged, exec.user.as_deref().unwrap_or_default());
+    working_dir(found, exec.working_dir.as_deref());
+}
+
+/// What an exec may do, and as whom; no user is the container's own.
+pub(super) fn exec_rights(found: &mut Found<'_>, privileged: bool, user: &str) {
+    found.add_if(privileged, Check::ExecPrivileged, "Privileged", "true");
     let is_said_root = !user.is_empty() && is_root(user.split(':').next().unwrap_or_default());
     found.add_if(is_said_root, Check::ExecUser, "User", user);
-    working_dir(found, exec.working_dir.as_deref());
 }
 
 /// Limits and restart policy of a container that is there.

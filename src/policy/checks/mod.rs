@@ -5,6 +5,7 @@ mod guards;
 mod mounts;
 mod network;
 mod operation;
+mod stored;
 
 pub(super) use operation::check;
 
@@ -33,6 +34,8 @@ pub(super) struct Found<'p> {
     pub(super) peer: &'p Peer,
     pub(super) facts: &'p Facts<'p>,
     pub(super) findings: Vec<Finding>,
+    /// What stands before every field: nothing, or where the judged thing is not the request itself.
+    within: &'static str,
     counts: [u16; Check::ALL.len()],
     /// The profile's `binds` that name the caller, filled in at most once a call.
     own_binds: OnceCell<Vec<(Vec<GlobMatcher>, bool)>>,
@@ -42,7 +45,7 @@ impl<'p> Found<'p> {
     /// Nothing found yet.
     pub(super) const fn new(profile: &'p Profile, peer: &'p Peer, facts: &'p Facts<'p>) -> Self {
         let counts = [0; Check::ALL.len()];
-        Self { profile, peer, facts, findings: Vec::new(), counts, own_binds: OnceCell::new() }
+        Self { profile, peer, facts, findings: Vec::new(), within: "", counts, own_binds: OnceCell::new() }
     }
 
     /// Adds a finding. Detail and field hold the client's text: they are bounded, and control characters are shown as escapes.
@@ -53,7 +56,8 @@ impl<'p> Found<'p> {
             }
             *count += 1;
         }
-        let (field, detail) = (shown(field.as_ref(), MAX_FIELD), shown(detail, MAX_DETAIL));
+        let field = format!("{}{}", self.within, field.as_ref());
+        let (field, detail) = (shown(&field, MAX_FIELD), shown(detail, MAX_DETAIL));
         let reaction = self.profile.reaction(check);
         self.findings.push(Finding { check, field, detail, reaction, exception: None });
     }

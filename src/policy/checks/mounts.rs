@@ -2,7 +2,8 @@
 
 use super::{Found, container};
 use crate::policy::Check;
-use crate::policy::mount::{clean, is_engine_socket, is_sensitive, reaches_host};
+use crate::policy::facts::StoredMount;
+use crate::policy::mount::{clean, is_path, is_sensitive, reaches_host, sources};
 use crate::request::{HostConfig, Mount, Text};
 
 /// Words of a bind's mode that change nothing a policy judges, and the access.
@@ -54,9 +55,38 @@ fn bind_text(found: &mut Found<'_>, bind: &str, field: &str) {
     if parts.next().is_some() {
         found.add(Check::MountHostPath, field, &format!("{bind}: has too many parts"));
     }
-    // A volume's name has no slash; a relative path is one where Podman reads it.
-    if source.contains('/') || source.starts_with(['.', '~']) {
-        host_path(found, source, modes.contains(&"rw") || !modes.contains(&"ro"), field);
+    let writable = modes.contains(&"rw") || !modes.contains(&"ro");
+    if is_path(source) {
+        host_path(found, source, writable, field);
+    } else {
+        volume(found, source, writable, field);
+    }
+}
+
+/// A volume by its name: if it exists, its own options apply.
+fn volume(found: &mut Found<'_>, name: &str, writable: bool, field: &str) {
+    let Some(held) = found.facts.known.volume(name) else { return };
+    if let Some(what) = reaches_host(Some(&held.driver), &held.options) {
+        found.add(Check::MountVolumeDriver, field, &format!("volume {name}: {what}"));
+        if what.starts_with('/') {
+            host_path(found, &what, writable, field);
+        }
+    }
+}
+
+/// The mounts of a container as the engine has them, but for those that its `HostConfig` names: what it inherited from another
+/// container is in no other list.
+pub(super) fn stored(found: &mut Found<'_>, mounts: &[StoredMount], host: &HostConfig<'_>) {
+    let named = sources(host);
+    for (index, mount) in mounts.iter().enumerate() {
+        let field = format!("Mounts[{index}].Source");
+        match mount.kind.as_str() {
+            "bind" if !named.paths.contains(&clean(&mount.source)) => {
+                host_path(found, &mount.source, mount.writable, &field);
+            }
+            "volume" if !named.volumes.contains(&mount.name) => volume(found, &mount.name, mount.writable, &field),
+            _named_or_harmless => {}
+        }
     }
 }
 
@@ -76,7 +106,7 @@ fn one(found: &mut Found<'_>, mount: &Mount<'_>, field: &str) {
     }
     match mount.kind.as_ref() {
         "tmpfs" => {}
-        "image" => container::image(found, &mount.source, &format!("{field}.Source")),
+        "image" => container::image(found, &mount.source, None, &format!("{field}.Source")),
         "volume" | "" if !mount.source.starts_with('/') => {
             if let Some(what) = reaches_host(mount.driver.as_deref(), &mount.driver_options) {
                 found.add(Check::MountVolumeDriver, format!("{field}.VolumeOptions.DriverConfig"), &what);
@@ -84,6 +114,7 @@ fn one(found: &mut Found<'_>, mount: &Mount<'_>, field: &str) {
                     host_path(found, &what, !mount.read_only, field);
                 }
             }
+            volume(found, &mount.source, !mount.read_only, field);
         }
         "bind" | "volume" | "" => {
             let source = if mount.source.is_empty() { &mount.target } else { &mount.source };
@@ -96,7 +127,7 @@ fn one(found: &mut Found<'_>, mount: &Mount<'_>, field: &str) {
 /// Judges a path on the host that a container would see.
 pub(super) fn host_path(found: &mut Found<'_>, written: &str, writable: bool, field: &str) {
     let path = clean(written);
-    if is_engine_socket(&path, found.facts.protected) {
+    if found.facts.is_engine_socket(&path) {
         found.add(Check::MountEngineSocket, field, written);
     }
     let listed: Vec<bool> = listed(found, &path);
@@ -107,6 +138,24 @@ pub(super) fn host_path(found: &mut Found<'_>, written: &str, writable: bool, fi
         }
     } else if writable && !listed.contains(&true) {
         found.add(Check::MountWritable, field, written);
+    }
+    if let Some(real) = found.facts.known.leads_to(&path) {
+        symlink(found, written, real, writable, field);
+    }
+}
+
+/// Judges where a path leads by its symbolic links, which the kernel follows when the container starts.
+fn symlink(found: &mut Found<'_>, written: &str, real: &str, writable: bool, field: &str) {
+    let detail = format!("{written} leads to {real}");
+    if found.facts.is_engine_socket(real) {
+        found.add(Check::MountEngineSocket, field, &detail);
+    }
+    let listed = listed(found, real);
+    if listed.is_empty() {
+        found.add(Check::MountSymlink, field, &detail);
+        found.add_if(is_sensitive(real), Check::MountSensitive, field, &detail);
+    } else {
+        found.add_if(writable && !listed.contains(&true), Check::MountWritable, field, &detail);
     }
 }
 

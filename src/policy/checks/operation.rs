@@ -1,6 +1,6 @@
 //! Which endpoint is called, by whom, and the bodies that are not a container's.
 
-use super::{Found, container, mounts, network};
+use super::{Found, container, mounts, network, stored};
 use crate::peer::Peer;
 use crate::policy::Check;
 use crate::policy::mount::reaches_host;
@@ -14,7 +14,7 @@ pub(in crate::policy) fn check(found: &mut Found<'_>, call: &Call<'_>) {
     endpoint(found, call);
     match &call.body {
         Body::Unread | Body::ExecStart(_) => {}
-        Body::ContainerCreate(create) => container::create(found, create),
+        Body::ContainerCreate(create) => container::create(found, create, found.facts.known.image.as_ref()),
         Body::ContainerStart(host) => container::host_config(found, host, "HostConfig"),
         Body::ContainerUpdate(update) => container::update(found, update),
         Body::ExecCreate(exec) => container::exec(found, exec),
@@ -26,6 +26,7 @@ pub(in crate::policy) fn check(found: &mut Found<'_>, call: &Call<'_>) {
         }
         Body::Build(options) => build(found, options),
     }
+    stored::check(found, call);
 }
 
 fn endpoint(found: &mut Found<'_>, call: &Call<'_>) {

@@ -3,7 +3,7 @@
 use proptest::prelude::{Just, Strategy, any, prop, prop_assert, prop_oneof, proptest};
 
 use super::{REFERENCE, caller, denying, judged, mistakes, policy};
-use crate::policy::{Action, Facts, Mode, Policy, Reaction, judge};
+use crate::policy::{Action, Facts, Known, Mode, Policy, Reaction, judge};
 use crate::request::{
     Asked, Body, Call, ContainerCreate, Device, HostConfig, Irregular, Irregularity, LogConfig, Mount, PortBinding,
     RestartPolicy,
@@ -297,7 +297,7 @@ fn of_body(policy: &Policy, peer: &crate::peer::Peer, body: Body<'_>) -> crate::
     // Its head has no body; only the body is looked at here.
     asked.irregularities.clear();
     let call = Call { asked: &asked, body, irregularities: Vec::new(), document: None };
-    judge(policy, peer, &call, &Facts { now: jiff::Timestamp::UNIX_EPOCH, protected: &[] })
+    judge(policy, peer, &call, &Facts { now: jiff::Timestamp::UNIX_EPOCH, protected: &[], known: Known::NOTHING })
 }
 
 fn words() -> impl Strategy<Value = String> {
@@ -407,7 +407,7 @@ proptest! {
         let action = |irregularities| {
             let body = Body::ContainerCreate(Box::new(create.clone()));
             let call = Call { asked: &asked, body, irregularities, document: None };
-            judge(&policy, &peer, &call, &Facts { now: jiff::Timestamp::UNIX_EPOCH, protected: &[] }).action
+            judge(&policy, &peer, &call, &Facts { now: jiff::Timestamp::UNIX_EPOCH, protected: &[], known: Known::NOTHING }).action
         };
         let more = vec![Irregularity { kind: kinds[odd], field: "body".into(), detail: "odd".into() }];
         prop_assert!(action(Vec::new()) == Action::Allow || action(more) == Action::Deny);

@@ -18,7 +18,7 @@ pub use json::{Document, JsonError, Kind, Limits, Value};
 use schema::{Field, Shape};
 use walk::{Found, Place};
 
-use super::{Body, ExecStart, Irregular, Irregularity, Operation};
+use super::{Body, ContainerCreate, ExecStart, Irregular, Irregularity, Operation};
 
 /// Below 1.24 a start may have a body, which engines read if it is longer than this, or chunked; nothing fits in less.
 const MAX_IGNORED_START: usize = 7;
@@ -63,6 +63,12 @@ pub(super) fn decode(operation: Operation, bytes: &[u8]) -> Decoded<'_> {
         None => (Body::Unread, None),
     };
     Decoded { body, document, irregularities: found.into_list() }
+}
+
+/// Reads a container as the engine has it, in the shape of a create's body.
+pub(super) fn stored(body: &[u8]) -> Option<ContainerCreate<'_>> {
+    let Body::ContainerCreate(create) = decode(Operation::ContainerCreate, body).body else { return None };
+    Some(*create)
 }
 
 fn read<'a>(judged: Judged, bytes: &'a [u8], found: &mut Found) -> (Body<'a>, Option<Document<'a>>) {

@@ -1,0 +1,212 @@
+//! One call's look-ups.
+
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use tokio::sync::Mutex;
+use tokio::time::{Instant, timeout};
+
+use super::answers;
+use super::host::real_paths;
+use crate::engine::{Inspect, InspectError};
+use crate::policy::{self, EngineFacts, HeldImage, HeldVolume, Known, RealPath, Sources, Stored, StoredExec};
+use crate::request::{Body, Call, HostConfig, Target, inspect_path, stored_container, volume_path};
+
+/// How long what the engine said of itself holds.
+const ENGINE_FACTS_HOLD: Duration = Duration::from_secs(60);
+
+/// How long all look-ups of one call may take. An engine that plugs volumes in over a network may be slow.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// How long the host's file systems may take.
+const PATHS_DEADLINE: Duration = Duration::from_secs(5);
+
+/// Most volumes and paths of one call that are looked up. A body of some megabytes could name half a million.
+const MAX_NAMED: usize = 256;
+
+/// The engine cannot be asked at all.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+struct Unreachable(InspectError);
+
+/// Looks up what calls name.
+#[derive(Debug)]
+pub struct LookUp {
+    inspect: Inspect,
+    engine: Mutex<Option<(Instant, EngineFacts)>>,
+}
+
+impl LookUp {
+    /// Look-ups at one engine.
+    pub fn new(inspect: Inspect) -> Self {
+        Self { inspect, engine: Mutex::new(None) }
+    }
+
+    /// Learns what a call names. What could not be learned is told in the answer.
+    pub async fn learn(&self, call: &Call<'_>) -> Known {
+        match timeout(DEADLINE, self.learn_all(call)).await {
+            Ok(Ok(known)) => known,
+            Ok(Err(error)) => Known { unreachable: Some(error.to_string()), ..Known::default() },
+            Err(_late) => {
+                let why = format!("what the call names, within {} s", DEADLINE.as_secs());
+                Known { missing: vec![why], ..Known::default() }
+            }
+        }
+    }
+
+    async fn learn_all(&self, call: &Call<'_>) -> Result<Known, Unreachable> {
+        let mut known = Known::default();
+        let target = call.target().filter(|_| call.asked.operation.uses_container());
+        let host = match &call.body {
+            Body::ContainerCreate(create) => Some(&create.host),
+            Body::ContainerStart(host) => Some(host.as_ref()),
+            Body::Unread
+            | Body::ContainerUpdate(_)
+            | Body::ExecCreate(_)
+            | Body::ExecStart(_)
+            | Body::VolumeCreate(_)
+            | Body::NetworkCreate(_)
+            | Body::NetworkConnect(_)
+            | Body::Build(_) => None,
+        };
+        if target.is_none() && host.is_none() {
+            return Ok(known);
+        }
+        self.engine(&mut known).await?;
+        if let Some(target) = target {
+            self.container(target, &mut known).await?;
+        }
+        if let Body::ContainerCreate(create) = &call.body {
+            known.image = self.image(create.image.as_deref().unwrap_or_default(), &mut known.missing).await?;
+        }
+        self.mounts(host, &mut known).await?;
+        Ok(known)
+    }
+
+    /// The image reference that the container a caller runs in was made from.
+    ///
+    /// # Errors
+    /// If the engine cannot be asked or does not know the container.
+    pub async fn image_of_container(&self, id: &str) -> Result<Option<String>, InspectError> {
+        let path = inspect_path("containers", id);
+        let container = self.inspect.get::<answers::Container>(&path).await?;
+        Ok(container.and_then(|container| container.image_reference()))
+    }
+
+    /// The image that a new container was really made from.
+    ///
+    /// # Errors
+    /// If the engine cannot be asked.
+    pub async fn used_image(&self, container: &str) -> Result<Option<HeldImage>, InspectError> {
+        let path = inspect_path("containers", container);
+        let Some(container) = self.inspect.get::<answers::Container>(&path).await? else { return Ok(None) };
+        let image = self.inspect.get::<answers::Image>(&inspect_path("images", &container.image)).await?;
+        Ok(image.map(HeldImage::from))
+    }
+
+    async fn engine(&self, known: &mut Known) -> Result<(), Unreachable> {
+        let mut held = self.engine.lock().await;
+        if let Some((since, facts)) = held.as_ref()
+            && since.elapsed() < ENGINE_FACTS_HOLD
+        {
+            known.engine = facts.clone();
+            return Ok(());
+        }
+        if let Some(info) = self.ask::<answers::Info>("/info", "the engine itself", &mut known.missing).await? {
+            known.engine = info.into();
+            *held = Some((Instant::now(), known.engine.clone()));
+        }
+        Ok(())
+    }
+
+    async fn container(&self, target: Target<'_>, known: &mut Known) -> Result<(), Unreachable> {
+        let path = match target {
+            Target::Container(_) => target.inspect_path(),
+            Target::Exec(id) => {
+                let what = format!("exec {id}");
+                let exec = self.ask::<answers::Exec>(&target.inspect_path(), &what, &mut known.missing).await?;
+                let Some(exec) = exec else { return Ok(()) };
+                let path = inspect_path("containers", &exec.container);
+                known.exec = Some(StoredExec::from(exec));
+                path
+            }
+        };
+        let container = self.ask::<answers::Container>(&path, "the container", &mut known.missing).await?;
+        let Some(container) = container else { return Ok(()) };
+        let image = self.image(&container.image, &mut known.missing).await?;
+        known.container = Some(container.into_stored(image));
+        Ok(())
+    }
+
+    async fn image(&self, name: &str, missing: &mut Vec<String>) -> Result<Option<HeldImage>, Unreachable> {
+        if name.is_empty() {
+            return Ok(None);
+        }
+        let image = self.ask::<answers::Image>(&inspect_path("images", name), "the image", missing).await?;
+        Ok(image.map(HeldImage::from))
+    }
+
+    /// Existing volumes, and where paths lead: those a request names, and those a container has.
+    async fn mounts(&self, host: Option<&HostConfig<'_>>, known: &mut Known) -> Result<(), Unreachable> {
+        let mut named = host.map(policy::sources).unwrap_or_default();
+        if let Some(stored) = &known.container {
+            add_stored(stored, &mut named);
+        }
+        if named.volumes.len() > MAX_NAMED || named.paths.len() > MAX_NAMED {
+            known.missing.push(format!("more than {MAX_NAMED} volumes or paths in one container"));
+        }
+        for name in named.volumes.iter().take(MAX_NAMED) {
+            let what = format!("volume {name}");
+            let volume = self.ask::<answers::Volume>(&volume_path(name), &what, &mut known.missing).await?;
+            known.volumes.extend(volume.map(HeldVolume::from));
+        }
+        for device in known.volumes.iter().filter_map(HeldVolume::device) {
+            named.add_path(device);
+        }
+        named.paths.truncate(MAX_NAMED);
+        match follow(named.paths).await {
+            Some(paths) => known.paths = paths,
+            None => known.missing.push(format!("where paths lead, within {} s", PATHS_DEADLINE.as_secs())),
+        }
+        Ok(())
+    }
+
+    /// Asks for one thing; what cannot be learned is told in `missing`.
+    async fn ask<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        what: &str,
+        missing: &mut Vec<String>,
+    ) -> Result<Option<T>, Unreachable> {
+        match self.inspect.get(path).await {
+            Ok(answer) => Ok(answer),
+            Err(error @ InspectError::Unreachable(_)) => Err(Unreachable(error)),
+            Err(error) => {
+                missing.push(format!("{what}: {error}"));
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Adds what the mounts of a container name, as the engine has them and as they were asked for.
+fn add_stored(stored: &Stored, named: &mut Sources) {
+    if let Some(create) = stored_container(&stored.body) {
+        named.add_all(policy::sources(&create.host));
+    }
+    for mount in &stored.mounts {
+        match mount.kind.as_str() {
+            "bind" => named.add_path(&mount.source),
+            "volume" => named.add_volume(&mount.name),
+            _elsewhere => {}
+        }
+    }
+}
+
+/// Follows the links of paths beside the call: a file system may hang. `None` if it does.
+async fn follow(paths: Vec<String>) -> Option<Vec<RealPath>> {
+    if paths.is_empty() {
+        return Some(Vec::new());
+    }
+    timeout(PATHS_DEADLINE, tokio::task::spawn_blocking(move || real_paths(paths))).await.ok()?.ok()
+}

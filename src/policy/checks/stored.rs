@@ -1,0 +1,63 @@
+//! What a call acts on, as the engine has it: whoever made it and however, it meets the same checks as a create.
+
+use super::{Found, container, mounts};
+use crate::policy::Check;
+use crate::policy::facts::Stored;
+use crate::request::{Call, ContainerCreate, Text, stored_container};
+
+/// Judges the container or exec behind a call that makes use of it.
+pub(super) fn check(found: &mut Found<'_>, call: &Call<'_>) {
+    let known = found.facts.known;
+    for what in &known.missing {
+        found.add(Check::FactsMissing, "engine", what);
+    }
+    if !call.asked.operation.uses_container() {
+        return;
+    }
+    if let Some(stored) = &known.container {
+        found.within = "container.";
+        self::stored(found, stored);
+        found.within = "";
+    }
+    if let Some(exec) = &known.exec {
+        found.within = "exec.";
+        container::exec_rights(found, exec.privileged, &exec.user);
+        found.within = "";
+    }
+}
+
+fn stored(found: &mut Found<'_>, stored: &Stored) {
+    let Some(mut container) = stored_container(&stored.body) else {
+        found.add(Check::FactsMissing, "Config", "the engine's view of the container cannot be read");
+        return;
+    };
+    without_defaults(&mut container, found.facts.known.engine.cgroup_v1);
+    container::create(found, &container, Some(&stored.image));
+    mounts::stored(found, &stored.mounts, &container.host);
+}
+
+/// What every engine since 19.03 masks, and what it mounts read-only; newer ones add to it.
+const MASKED: [&str; 10] = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/firmware",
+];
+const READ_ONLY: [&str; 5] = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+
+/// Takes out what the engine itself fills in where a request says nothing.
+fn without_defaults(container: &mut ContainerCreate<'_>, cgroup_v1: bool) {
+    let host = &mut container.host;
+    if cgroup_v1 && host.cgroupns_mode.as_deref() == Some("host") {
+        host.cgroupns_mode = None;
+    }
+    let holds_all = |paths: &Vec<Text<'_>>, all: &[&str]| all.iter().all(|path| paths.iter().any(|held| held == path));
+    host.masked_paths.take_if(|paths| holds_all(paths, &MASKED));
+    host.readonly_paths.take_if(|paths| holds_all(paths, &READ_ONLY));
+}
