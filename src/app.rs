@@ -1,5 +1,6 @@
 //! The composition root: opens the journal, binds every door, owns every task, maps signals.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -8,7 +9,7 @@ use tokio::time::sleep;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{Service, ServiceBuilder, ServiceExt};
 
-use crate::audit::{Audit, LifecycleEvent, OpenError};
+use crate::audit::{Audit, Follower, LifecycleEvent, OpenError};
 use crate::config::Config;
 use crate::engine::{self, Dialer, Inspect};
 use crate::facts::LookUp;
@@ -16,6 +17,7 @@ use crate::listen::{self, AcceptTrouble, Accepted, BindError, Door};
 use crate::peer::{Lookup, Peer};
 use crate::proxy::{self, Client, Gate, Limits};
 use crate::runtime::{self, Termination, Watch};
+use crate::store::{Launch, Store, StoreError};
 
 /// The program cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +25,12 @@ pub enum RunError {
     /// No journal: nothing is let through unrecorded.
     #[error(transparent)]
     Journal(#[from] OpenError),
+    /// No index of who made what.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The journal cannot be read for it.
+    #[error("cannot read the journal for who made what: {0}")]
+    Records(std::io::Error),
     /// A door cannot be opened.
     #[error(transparent)]
     Door(#[from] BindError),
@@ -43,14 +51,16 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let protected = protected(&config);
     // Doors first: a second gate on the same socket must fail before it touches the journal.
     let doors = config.doors.iter().map(Door::bind).collect::<Result<Vec<_>, _>>()?;
-    let (audit, opened) = Audit::open(config.audit)?;
+    let (audit, opened) = Audit::open(config.audit.clone())?;
     tracing::info!(healed = opened.healed, crashed = opened.crashed, "journal open");
+    let store = open_store(&config)?;
 
     let gate = Arc::new(Gate {
         policy: config.policy,
         audit: audit.clone(),
         dialer: Dialer::new(config.engine.clone()),
-        facts: LookUp::new(Inspect::new(config.engine.clone())),
+        facts: LookUp::new(Inspect::new(config.engine.clone()), store.clone()),
+        store,
         protected,
         limits: Limits {
             body: config.limits.body,
@@ -86,6 +96,29 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     drop(gate);
     audit.close().await;
     Ok(())
+}
+
+/// Opens the index of who made what. One that is new learns it from the journal.
+fn open_store(config: &Config) -> Result<Store, RunError> {
+    let store = Store::open(&config.state)?;
+    if store.is_new() {
+        let launches = rebuild_store(&store, &config.audit.journal)?;
+        tracing::info!(launches, "who made what, as the journal has it");
+    }
+    Ok(store)
+}
+
+/// Fills the index of who made what anew from a journal, and returns how many launches that are.
+///
+/// # Errors
+/// If the journal or the index cannot be read or written; the index is then as before.
+pub fn rebuild_store(store: &Store, journal: &Path) -> Result<u64, RunError> {
+    let mut follower = Follower::open_from_start(journal).map_err(RunError::Records)?;
+    let mut launches = Vec::new();
+    while let Some(line) = follower.try_next().map_err(RunError::Records)? {
+        launches.extend(line.record().as_ref().and_then(Launch::from_record));
+    }
+    Ok(store.rebuild(launches.into_iter())?)
 }
 
 /// Keeps one door: accepts and serves until told to drain, then waits for what is open. Dropped, it cuts its connections.

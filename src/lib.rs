@@ -6,7 +6,7 @@
 //! ```text
 //!  client ─▶ listen ─▶ peer ─▶ request ─▶ facts ─▶ policy ─▶ engine ─▶ Docker Engine
 //!            door      who     what ★     truth    may ★     do
-//!                        └──────── audit: one record per call, always
+//!                        └──────── audit: one record per call, always; store: who made what
 //! ```
 //!
 //! `proxy` joins them; `proxy/pipeline.rs` can be read aloud. Rooms marked ★ are pure: no tokio, no hyper I/O, no files, no
@@ -26,6 +26,7 @@ pub mod policy;
 pub mod engine;
 pub mod proxy;
 pub mod audit;
+pub mod store;
 pub mod sink;
 
 // What knows nothing of Docker.

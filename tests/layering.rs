@@ -16,18 +16,22 @@ const MAX_LINES: usize = 600;
 
 /// Every room in the order of `lib.rs`, and the rooms it may use besides itself, `diagnostic` and, if impure, `runtime`.
 const ROOMS: &[(&str, &[&str])] = &[
-    ("app", &["config", "listen", "peer", "request", "facts", "policy", "engine", "proxy", "audit", "sink", "sys"]),
-    ("cli", &["app", "config", "request", "policy", "audit", "sink"]),
+    (
+        "app",
+        &["config", "listen", "peer", "request", "facts", "policy", "engine", "proxy", "audit", "store", "sink", "sys"],
+    ),
+    ("cli", &["app", "config", "request", "policy", "audit", "store", "sink"]),
     ("config", &["listen", "policy", "engine", "audit", "sys"]),
     ("diagnostic", &[]),
     ("listen", &["sys"]),
     ("peer", &["sys"]),
     ("request", &[]),
-    ("facts", &["request", "policy", "engine"]),
+    ("facts", &["request", "policy", "engine", "store"]),
     ("policy", &["peer", "request"]),
     ("engine", &["policy"]),
-    ("proxy", &["listen", "peer", "request", "facts", "policy", "engine", "audit"]),
+    ("proxy", &["listen", "peer", "request", "facts", "policy", "engine", "audit", "store"]),
     ("audit", &["peer", "request", "policy"]),
+    ("store", &[]),
     ("sink", &["audit"]),
     ("runtime", &["sys"]),
     ("sys", &[]),

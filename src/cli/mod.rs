@@ -6,6 +6,7 @@ mod check;
 mod journal;
 mod print;
 mod run;
+mod store;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -35,6 +36,8 @@ enum Command {
     Check(check::Check),
     /// Read the journal.
     Journal(journal::Args),
+    /// Look after the index of who made what.
+    Store(store::Args),
 }
 
 /// What `run` and `check` have in common.
@@ -94,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::run(run),
         Command::Check(check) => check::run(check),
         Command::Journal(args) => journal::run(args),
+        Command::Store(args) => store::run(args),
     }
 }
 

@@ -9,8 +9,11 @@ use tokio::time::{Instant, timeout};
 use super::answers;
 use super::host::real_paths;
 use crate::engine::{Inspect, InspectError};
-use crate::policy::{self, EngineFacts, HeldImage, HeldVolume, Known, RealPath, Sources, Stored, StoredExec};
+use crate::policy::{
+    self, EngineFacts, HeldImage, HeldVolume, Joined, Known, Maker, RealPath, Sources, Stored, StoredExec,
+};
 use crate::request::{Body, Call, HostConfig, Target, inspect_path, stored_container, volume_path};
+use crate::store::Store;
 
 /// How long what the engine said of itself holds.
 const ENGINE_FACTS_HOLD: Duration = Duration::from_secs(60);
@@ -24,6 +27,9 @@ const PATHS_DEADLINE: Duration = Duration::from_secs(5);
 /// Most volumes and paths of one call that are looked up. A body of some megabytes could name half a million.
 const MAX_NAMED: usize = 256;
 
+/// Most containers that one may join and that are looked up; more are not known, and so refused.
+const MAX_JOINED: usize = 16;
+
 /// The engine cannot be asked at all.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
@@ -33,18 +39,22 @@ struct Unreachable(InspectError);
 #[derive(Debug)]
 pub struct LookUp {
     inspect: Inspect,
+    store: Store,
     engine: Mutex<Option<(Instant, EngineFacts)>>,
 }
 
 impl LookUp {
-    /// Look-ups at one engine.
-    pub fn new(inspect: Inspect) -> Self {
-        Self { inspect, engine: Mutex::new(None) }
+    /// Look-ups at one engine, and at what this gate has seen made there.
+    pub fn new(inspect: Inspect, store: Store) -> Self {
+        Self { inspect, store, engine: Mutex::new(None) }
     }
 
     /// Learns what a call names. What could not be learned is told in the answer.
-    pub async fn learn(&self, call: &Call<'_>) -> Known {
-        match timeout(DEADLINE, self.learn_all(call)).await {
+    ///
+    /// With `every_container` a container is looked up even if the call only looks at it, or ends it.
+    pub async fn learn(&self, call: &Call<'_>, every_container: bool) -> Known {
+        let target = call.target().filter(|_| every_container || call.asked.operation.uses_container());
+        match timeout(DEADLINE, self.learn_all(call, target)).await {
             Ok(Ok(known)) => known,
             Ok(Err(error)) => Known { unreachable: Some(error.to_string()), ..Known::default() },
             Err(_late) => {
@@ -54,9 +64,8 @@ impl LookUp {
         }
     }
 
-    async fn learn_all(&self, call: &Call<'_>) -> Result<Known, Unreachable> {
+    async fn learn_all(&self, call: &Call<'_>, target: Option<Target<'_>>) -> Result<Known, Unreachable> {
         let mut known = Known::default();
-        let target = call.target().filter(|_| call.asked.operation.uses_container());
         let host = match &call.body {
             Body::ContainerCreate(create) => Some(&create.host),
             Body::ContainerStart(host) => Some(host.as_ref()),
@@ -79,6 +88,7 @@ impl LookUp {
         if let Body::ContainerCreate(create) = &call.body {
             known.image = self.image(create.image.as_deref().unwrap_or_default(), &mut known.missing).await?;
         }
+        self.joined(host, &mut known).await?;
         self.mounts(host, &mut known).await?;
         Ok(known)
     }
@@ -131,11 +141,48 @@ impl LookUp {
                 path
             }
         };
-        let container = self.ask::<answers::Container>(&path, "the container", &mut known.missing).await?;
-        let Some(container) = container else { return Ok(()) };
-        let image = self.image(&container.image, &mut known.missing).await?;
-        known.container = Some(container.into_stored(image));
+        if let Some((stored, maker)) = self.stored(&path, &mut known.missing).await? {
+            known.container = Some(stored);
+            known.maker = maker;
+        }
         Ok(())
+    }
+
+    /// Containers whose namespaces or volumes a create wants to join, or the container shares.
+    async fn joined(&self, host: Option<&HostConfig<'_>>, known: &mut Known) -> Result<(), Unreachable> {
+        let stored = known.container.take();
+        let container = stored.as_ref().and_then(|stored| stored_container(&stored.body));
+        let hosts = host.into_iter().chain(container.as_ref().map(|container| &container.host));
+        for name in hosts.flat_map(policy::joined).take(MAX_JOINED) {
+            let path = inspect_path("containers", name);
+            if let Some((stored, maker)) = self.stored(&path, &mut known.missing).await? {
+                known.joined.push(Joined { name: name.to_owned(), stored, maker });
+            }
+        }
+        drop(container);
+        known.container = stored;
+        Ok(())
+    }
+
+    /// A container as the engine has it, and who made it.
+    async fn stored(
+        &self,
+        path: &str,
+        missing: &mut Vec<String>,
+    ) -> Result<Option<(Stored, Option<Maker>)>, Unreachable> {
+        let Some(container) = self.ask::<answers::Container>(path, "the container", missing).await? else {
+            return Ok(None);
+        };
+        let image = self.image(&container.image, missing).await?;
+        let stored = container.into_stored(image);
+        let maker = match self.store.launch(&stored.id).await {
+            Ok(launch) => launch.map(|launch| Maker { principal: launch.principal, image_id: launch.image_id }),
+            Err(error) => {
+                missing.push(format!("who made the container: {error}"));
+                None
+            }
+        };
+        Ok(Some((stored, maker)))
     }
 
     async fn image(&self, name: &str, missing: &mut Vec<String>) -> Result<Option<HeldImage>, Unreachable> {
@@ -149,9 +196,8 @@ impl LookUp {
     /// Existing volumes, and where paths lead: those a request names, and those a container has.
     async fn mounts(&self, host: Option<&HostConfig<'_>>, known: &mut Known) -> Result<(), Unreachable> {
         let mut named = host.map(policy::sources).unwrap_or_default();
-        if let Some(stored) = &known.container {
-            add_stored(stored, &mut named);
-        }
+        let joined = known.joined.iter().map(|joined| &joined.stored);
+        known.container.iter().chain(joined).for_each(|stored| add_stored(stored, &mut named));
         if named.volumes.len() > MAX_NAMED || named.paths.len() > MAX_NAMED {
             known.missing.push(format!("more than {MAX_NAMED} volumes or paths in one container"));
         }

@@ -22,6 +22,10 @@ pub struct Known {
     pub engine: EngineFacts,
     /// The container the call acts on, if there is one.
     pub container: Option<Stored>,
+    /// Who made that container through this gate; `None` if nobody did.
+    pub maker: Option<Maker>,
+    /// Containers whose namespaces or volumes a create wants to join.
+    pub joined: Vec<Joined>,
     /// The exec the call starts, if there is one.
     pub exec: Option<StoredExec>,
     /// The image a create names, if the engine holds it.
@@ -62,6 +66,26 @@ pub struct Stored {
     pub mounts: Vec<StoredMount>,
     /// The image it was made from, which keeps its id when the name moves.
     pub image: HeldImage,
+}
+
+/// Who made a container through this gate.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Maker {
+    /// The principal.
+    pub principal: String,
+    /// The id of the image that was judged then; `None` if the engine did not hold it.
+    pub image_id: Option<String>,
+}
+
+/// A container that another is to join.
+#[derive(Debug)]
+pub struct Joined {
+    /// The name it is called by.
+    pub name: String,
+    /// The container.
+    pub stored: Stored,
+    /// Who made it.
+    pub maker: Option<Maker>,
 }
 
 /// A mount point of a container.
@@ -120,6 +144,8 @@ impl Known {
     pub const NOTHING: &Self = &Self {
         engine: EngineFacts { cgroup_v1: false, containerd_store: false, root_dir: None },
         container: None,
+        maker: None,
+        joined: Vec::new(),
         exec: None,
         image: None,
         volumes: Vec::new(),
@@ -136,6 +162,12 @@ impl Known {
     pub(super) fn leads_to(&self, path: &str) -> Option<&str> {
         let found = self.paths.iter().find(|known| known.path == path)?;
         (found.real != path).then_some(found.real.as_str())
+    }
+}
+
+impl Known {
+    pub(super) fn joined(&self, name: &str) -> Option<&Joined> {
+        self.joined.iter().find(|joined| joined.name == name)
     }
 }
 

@@ -12,11 +12,11 @@ use crate::request::{Body, Call};
 
 /// Judges one call. Every finding is reported, never only the first.
 pub fn judge(policy: &Policy, peer: &Peer, call: &Call<'_>, facts: &Facts<'_>) -> Verdict {
-    let claimed = policy.principals.iter().find(|principal| principal.claims(peer));
+    let claimed = policy.claim(peer);
     let name = claimed.map_or("fallback", |principal| principal.name.as_str());
     let admin = claimed.is_some_and(|principal| principal.admin);
     let profile = policy.profile(claimed);
-    let mut found = Found::new(profile, peer, facts);
+    let mut found = Found::new(name, profile, peer, facts);
     checks::check(&mut found, call);
     if call.asked.operation.has_effect() {
         found.add_if(
@@ -45,6 +45,7 @@ pub fn judge(policy: &Policy, peer: &Peer, call: &Call<'_>, facts: &Facts<'_>) -
         principal: name.to_owned(),
         admin,
         profile: profile.name.clone(),
+        own_only: profile.own_only,
         findings,
         policy_sha256: policy.sha256(),
         policy_generation: policy.generation(),
@@ -72,6 +73,15 @@ fn except(policy: &Policy, principal: &str, call: &Call<'_>, now: Timestamp, fin
 }
 
 impl Policy {
+    /// Whether a caller acts only on containers it made, so that every container it names must be looked up.
+    pub fn is_own_only(&self, peer: &Peer) -> bool {
+        self.profile(self.claim(peer)).own_only
+    }
+
+    fn claim(&self, peer: &Peer) -> Option<&Principal> {
+        self.principals.iter().find(|principal| principal.claims(peer))
+    }
+
     fn profile(&self, claimed: Option<&Principal>) -> &super::profile::Profile {
         let name = claimed.map_or(self.fallback.as_str(), |principal| principal.profile.as_str());
         self.profiles.get(name).unwrap_or(&self.restricted)

@@ -20,10 +20,12 @@ mod judge;
 mod mount;
 
 pub use check::Check;
-pub use facts::{EngineFacts, Facts, HeldImage, HeldVolume, Known, RealPath, Stored, StoredExec, StoredMount};
+pub use facts::{
+    EngineFacts, Facts, HeldImage, HeldVolume, Joined, Known, Maker, RealPath, Stored, StoredExec, StoredMount,
+};
 pub use judge::judge;
 pub use load::Policy;
-pub use mount::{Sources, sources};
+pub use mount::{Sources, joined, sources};
 pub use verdict::{Action, Finding, Permit, Reaction, Verdict};
 
 /// Whether a policy refuses or only records.

@@ -81,6 +81,21 @@ pub fn sources(host: &HostConfig<'_>) -> Sources {
     named
 }
 
+/// The containers whose volumes or namespaces a container wants to share, by the names it calls them.
+pub fn joined<'h>(host: &'h HostConfig<'_>) -> Vec<&'h str> {
+    let modes = [&host.pid_mode, &host.network_mode, &host.ipc_mode, &host.cgroup];
+    let shared = modes.into_iter().flatten().filter_map(|mode| mode.strip_prefix("container:"));
+    let mut names: Vec<&str> = shared.chain(host.volumes_from.iter().map(|from| volumes_of(from))).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+/// The container in an entry of `VolumesFrom`, `name[:mode]`.
+pub(super) fn volumes_of(from: &str) -> &str {
+    from.split_once(':').map_or(from, |(name, _mode)| name)
+}
+
 /// Whether a source is a path. A volume's name has no slash; a relative path is one where Podman reads it.
 pub(super) fn is_path(source: &str) -> bool {
     source.contains('/') || source.starts_with(['.', '~'])

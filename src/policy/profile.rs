@@ -26,8 +26,22 @@ pub(super) struct Profile {
     pub(super) runtimes: Vec<String>,
     pub(super) api: Vec<String>,
     pub(super) min_api: Option<ApiVersion>,
-    /// Whether namespaces and volumes of any container may be joined.
-    pub(super) joins_any: bool,
+    /// Whose namespaces and volumes may be joined.
+    pub(super) join: Join,
+    /// Whether the principal acts only on containers it made, and sees no others.
+    pub(super) own_only: bool,
+}
+
+/// Whose namespaces and volumes may be joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Join {
+    /// Nobody's.
+    None,
+    /// Those of containers that the principal made itself, and that pass the same checks.
+    Own,
+    /// Anybody's.
+    Any,
 }
 
 /// What it takes for an image to be on the list.
@@ -100,7 +114,8 @@ impl Profile {
             runtimes: vec!["runc".to_owned(), "io.containerd.runc.v2".to_owned()],
             api: if open { all_classes.iter() } else { BASELINE_API.iter() }.map(|&class| class.to_owned()).collect(),
             min_api: (!open).then_some(ApiVersion { major: 1, minor: 24 }),
-            joins_any: open,
+            join: if open { Join::Any } else { Join::Own },
+            own_only: false,
         })
     }
 
@@ -120,7 +135,8 @@ impl Profile {
             runtimes: Vec::new(),
             api: Vec::new(),
             min_api: None,
-            joins_any: false,
+            join: Join::None,
+            own_only: false,
         }
     }
 

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_spanned::Spanned;
 use toml::value::Datetime;
 
-use super::profile::ImageProof;
+use super::profile::{ImageProof, Join};
 use super::{Mode, Reaction};
 
 #[derive(Debug, Deserialize)]
@@ -57,8 +57,8 @@ pub(super) struct Profile {
     pub(super) runtimes: Option<Vec<Spanned<String>>>,
     pub(super) api: Option<Vec<Spanned<String>>>,
     pub(super) min_api: Option<Spanned<String>>,
-    pub(super) join: Option<Spanned<String>>,
-    pub(super) own_only: Option<Spanned<bool>>,
+    pub(super) join: Option<Join>,
+    pub(super) own_only: Option<bool>,
     #[serde(default)]
     pub(super) reactions: BTreeMap<Spanned<String>, Spanned<String>>,
 }

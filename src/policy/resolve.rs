@@ -96,8 +96,16 @@ impl Resolver {
             // What is asked for is meant: an image without proof is as good as not listed, unless a reaction says otherwise.
             profile.reactions.insert(Check::ImageUnproven, profile.reaction(Check::ImageNotAllowed));
         }
+        profile.join = raw.join.unwrap_or(profile.join);
+        if let Some(own_only) = raw.own_only {
+            profile.own_only = own_only;
+            if own_only {
+                profile
+                    .reactions
+                    .extend([(Check::ContainerForeign, Reaction::Deny), (Check::ContainerUnseen, Reaction::Deny)]);
+            }
+        }
         self.reactions(raw, &mut profile);
-        self.later(raw, &mut profile);
         profile
     }
 
@@ -167,23 +175,6 @@ impl Resolver {
             self.fail(pattern, &format!("'{}' names no check", pattern.get_ref()), &help);
         }
         checks
-    }
-
-    /// Keys that are known and come with later versions: what they would change is refused, not ignored.
-    fn later(&mut self, raw: &raw::Profile, profile: &mut Profile) {
-        if let Some(own) = raw.own_only.as_ref().filter(|own| *own.get_ref()) {
-            self.fail(own, "own-only is not in this version", "write own-only = false");
-        }
-        match raw.join.as_ref().map(|join| (join, join.get_ref().as_str())) {
-            None => {}
-            Some((_, "any")) => profile.joins_any = true,
-            Some((_, "none")) => profile.joins_any = false,
-            Some((join, "own")) => {
-                profile.joins_any = false;
-                self.found.push(warning(join.span(), "join = \"own\" is read as \"none\" in this version"));
-            }
-            Some((join, _)) => self.fail(join, "whose namespaces may be joined?", "write none, own or any"),
-        }
     }
 
     /// Resolves the principals, in order.

@@ -54,6 +54,8 @@ pub struct Verdict {
     pub admin: bool,
     /// The profile that was applied.
     pub profile: String,
+    /// Whether the principal sees only what it made.
+    pub own_only: bool,
     /// Everything found, worst reaction first, then in order of the request.
     pub findings: Vec<Finding>,
     /// SHA-256 of the policy's text, hex; of the built-in's name where there is no file.
@@ -66,6 +68,7 @@ pub struct Verdict {
 #[derive(Debug)]
 pub struct Permit {
     rewrite: bool,
+    owner: Option<String>,
 }
 
 /// Most denying findings that a refusal names; the record has them all.
@@ -80,7 +83,11 @@ impl Verdict {
         });
         match self.action {
             Action::Deny => None,
-            Action::Allow | Action::Observe => Some(Permit { rewrite: self.mode == Mode::Enforce && !faithful }),
+            Action::Allow | Action::Observe => {
+                let rewrite = self.mode == Mode::Enforce && !faithful;
+                let owner = (rewrite && self.own_only).then(|| self.principal.clone());
+                Some(Permit { rewrite, owner })
+            }
         }
     }
 
@@ -121,5 +128,10 @@ impl Permit {
     /// (monitor).
     pub const fn rewrite(&self) -> bool {
         self.rewrite
+    }
+
+    /// The principal to whose containers lists, events and prunes are narrowed, and whose label what it makes gets.
+    pub fn owner(&self) -> Option<&str> {
+        self.owner.as_deref()
     }
 }

@@ -4,14 +4,12 @@
 use std::future::pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
-use tokio::time::timeout;
 
 use super::body::{AnswerBody, ForwardBody, read_made};
 use super::closing::Closing;
@@ -22,6 +20,7 @@ use crate::audit::{Ended, RecordId};
 use crate::engine::{self, Direction, Upstream};
 use crate::policy::Permit;
 use crate::request::{Body, Call};
+use crate::store::Launch;
 
 /// The engine broke off without an answer; the client's connection is closed without one too, as a direct client would see.
 #[derive(Debug, thiserror::Error)]
@@ -51,9 +50,6 @@ impl Takeover {
     }
 }
 
-/// How long a create's answer is held for its image to be read back.
-const READ_BACK: Duration = Duration::from_secs(2);
-
 /// One permitted call on its way to the engine.
 #[derive(Debug)]
 pub(super) struct Exchange<'a> {
@@ -61,8 +57,8 @@ pub(super) struct Exchange<'a> {
     pub(super) wire: &'a Arc<Wire>,
     pub(super) permit: Permit,
     pub(super) takeover: Takeover,
-    /// Whether what is made is a container, whose image is then read back.
-    pub(super) makes_container: bool,
+    /// If what is made is a container: what is to be remembered of it.
+    pub(super) launch: Option<Launch>,
     pub(super) record: Closing,
     pub(super) id: RecordId,
 }
@@ -100,20 +96,16 @@ impl Exchange<'_> {
         Ok(self.hand_over(answer, &bytes_in).await)
     }
 
-    /// Passes an ordinary answer on. That of a create is held until the engine has said which image it really used: before the
-    /// client can start the container, the record knows.
+    /// Passes an ordinary answer on. That of a create is held until the container is remembered and the engine has said which
+    /// image it really used: before the client can start the container, the gate knows it.
     async fn pass_on(self, answer: Response<Incoming>, bytes_in: Arc<AtomicU64>) -> Response<AnswerBody> {
-        if !self.makes_container || answer.status() != StatusCode::CREATED {
-            return AnswerBody::from_engine(answer, Bytes::new(), self.wire, self.record, bytes_in);
-        }
         let (parts, mut body) = answer.into_parts();
-        let (first, id) = read_made(&mut body).await;
-        let mut record = self.record;
-        if let Some(id) = id {
-            match timeout(READ_BACK, self.gate.facts.used_image(&id)).await {
-                Ok(Ok(image)) => record = record.image(image),
-                Ok(Err(error)) => tracing::warn!(%error, container = id, "cannot read back the image"),
-                Err(_late) => tracing::warn!(container = id, "the engine is too slow to read back the image"),
+        let (mut first, mut record) = (Bytes::new(), self.record);
+        if let Some(launch) = self.launch.filter(|_| parts.status == StatusCode::CREATED) {
+            let (read, id) = read_made(&mut body).await;
+            first = read;
+            if let Some(container) = id {
+                record = record.image(self.gate.made(Launch { container, ..launch }).await);
             }
         }
         AnswerBody::from_engine(Response::from_parts(parts, body), first, self.wire, record, bytes_in)

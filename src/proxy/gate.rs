@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
 use tower::limit::GlobalConcurrencyLimitLayer;
 
 use crate::audit::Audit;
 use crate::engine::Dialer;
 use crate::facts::LookUp;
-use crate::policy::Policy;
+use crate::policy::{HeldImage, Policy};
+use crate::store::{Launch, Store};
 
 /// Everything a call meets on its way.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub struct Gate {
     pub audit: Audit,
     /// The way to the engine.
     pub dialer: Dialer,
+    /// Who made what.
+    pub store: Store,
     /// The gate's own questions to it, and to the host.
     pub facts: LookUp,
     /// Absolute paths no container may see.
@@ -26,6 +30,25 @@ pub struct Gate {
     pub limits: Limits,
     /// Calls at once, over all doors.
     pub calls: GlobalConcurrencyLimitLayer,
+}
+
+/// How long a create's answer is held for its image to be read back.
+const READ_BACK: Duration = Duration::from_secs(2);
+
+impl Gate {
+    /// Remembers a container that was just made, and returns the image that it was really made from.
+    pub(super) async fn made(&self, launch: Launch) -> Option<HeldImage> {
+        let container = launch.container.clone();
+        if let Err(error) = self.store.remember(launch).await {
+            tracing::error!(%error, container, "cannot remember who made a container; `tidewaiter store rebuild` mends it");
+        }
+        match timeout(READ_BACK, self.facts.used_image(&container)).await {
+            Ok(Ok(image)) => return image,
+            Ok(Err(error)) => tracing::warn!(%error, container, "cannot read back the image"),
+            Err(_late) => tracing::warn!(container, "the engine is too slow to read back the image"),
+        }
+        None
+    }
 }
 
 /// Limits of one call.

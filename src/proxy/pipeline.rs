@@ -18,7 +18,8 @@ use super::taken::Taken;
 use super::wire::Wire;
 use crate::audit::{CallFacts, Pending, RecordId, Unwritten};
 use crate::policy::{self, Facts, Known, Mode, Verdict};
-use crate::request::{self, Call, Head, Operation};
+use crate::request::{self, Body, Call, Head};
+use crate::store::Launch;
 
 /// A call that has just arrived.
 #[derive(Debug)]
@@ -42,7 +43,7 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
     let body = Taken::take(asked.body, body, &gate.limits, &wire).await;
     let call = body.decode(&asked);
 
-    let known = gate.facts.learn(&call).await;
+    let known = gate.facts.learn(&call, gate.policy.is_own_only(&client.peer)).await;
     let verdict = judge(&gate, &client, &call, &known, seen);
     let user_agent = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
     let judged = Judged { call: &call, known: &known, verdict: &verdict, body: body.whole(), user_agent, seen };
@@ -67,9 +68,9 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
 
     let mut anew = None;
     if permit.rewrite() {
-        anew = match rewrite(&mut head, &call, &known) {
+        anew = match rewrite(&mut head, &call, &known, permit.owner()) {
             Ok(anew) => anew,
-            Err(_too_long) => return Ok(refuse(&Refusal::Unwritable, &wire, seen.id, Some(record))),
+            Err(why) => return Ok(refuse(&Refusal::Unwritable(&why), &wire, seen.id, Some(record))),
         };
     }
     if body.is_read() && continues(&head.headers) {
@@ -77,10 +78,10 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
         head.headers.remove(EXPECT);
     }
     let takeover = Takeover::of(&call);
-    let makes_container = asked.operation == Operation::ContainerCreate;
+    let launch = launch(&call, &known, &verdict, seen);
     drop(call);
     let body = body.forward(&wire, anew);
-    let exchange = Exchange { gate: &gate, wire: &wire, permit, takeover, makes_container, record, id: seen.id };
+    let exchange = Exchange { gate: &gate, wire: &wire, permit, takeover, launch, record, id: seen.id };
     exchange.run(Request::from_parts(head, body)).await
 }
 
@@ -89,6 +90,19 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
 pub(super) struct Seen {
     pub(super) id: RecordId,
     pub(super) time: jiff::Timestamp,
+}
+
+/// What is to be remembered of a create, once the engine has named the container.
+fn launch(call: &Call<'_>, known: &Known, verdict: &Verdict, seen: Seen) -> Option<Launch> {
+    let Body::ContainerCreate(create) = &call.body else { return None };
+    Some(Launch {
+        container: String::new(),
+        principal: verdict.principal.clone(),
+        record: seen.id.to_string(),
+        time: seen.time.to_string(),
+        image: create.image.as_deref().unwrap_or_default().to_owned(),
+        image_id: known.image.as_ref().map(|image| image.id.clone()),
+    })
 }
 
 /// Judges a call by the policy in force.

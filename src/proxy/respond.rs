@@ -8,6 +8,7 @@ use http::{Response, StatusCode};
 
 use super::body::AnswerBody;
 use super::closing::Closing;
+use super::rewrite::Unwritable;
 use super::wire::Wire;
 use crate::audit::{Ended, RecordId, Unwritten};
 use crate::engine;
@@ -26,8 +27,8 @@ pub(super) enum Refusal<'a> {
     NothingKnown(&'a str),
     /// The engine took the connection over where nothing was judged as a stream.
     UnexpectedHijack,
-    /// The judged request cannot be written as HTTP: its target is too long.
-    Unwritable,
+    /// The judged request cannot be written anew.
+    Unwritable(&'a Unwritable),
     /// The client's body ended early; nobody may be left to read this.
     BrokenBody,
 }
@@ -38,14 +39,15 @@ impl Refusal<'_> {
             Self::Denied(verdict) => verdict.status(),
             Self::Unwritten(_) | Self::Unreachable(_) | Self::NothingKnown(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::UnexpectedHijack => StatusCode::BAD_GATEWAY,
-            Self::Unwritable => StatusCode::URI_TOO_LONG,
+            Self::Unwritable(Unwritable::Target(_)) => StatusCode::URI_TOO_LONG,
+            Self::Unwritable(_) => StatusCode::BAD_REQUEST,
             Self::BrokenBody => StatusCode::BAD_REQUEST,
         }
     }
 
     const fn ended(&self) -> Ended {
         match self {
-            Self::Denied(_) | Self::Unwritten(_) | Self::Unwritable => Ended::Refused,
+            Self::Denied(_) | Self::Unwritten(_) | Self::Unwritable(_) => Ended::Refused,
             Self::Unreachable(_) | Self::NothingKnown(_) => Ended::EngineUnreachable,
             Self::UnexpectedHijack => Ended::EngineGone,
             Self::BrokenBody => Ended::ClientGone,
@@ -59,7 +61,7 @@ impl Refusal<'_> {
             Self::Unreachable(why) => format!("tidewaiter: {why}; is the engine running? See record {id}"),
             Self::NothingKnown(why) => format!("tidewaiter: {why}; is the engine running? See record {id}"),
             Self::UnexpectedHijack => format!("tidewaiter: the engine switched protocols unasked; see record {id}"),
-            Self::Unwritable => format!("tidewaiter: the request target is too long; see record {id}"),
+            Self::Unwritable(why) => format!("tidewaiter: {why}; see record {id}"),
             Self::BrokenBody => format!("tidewaiter: the request body ended early; see record {id}"),
         }
     }

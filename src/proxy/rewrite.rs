@@ -1,5 +1,7 @@
 //! In enforce mode the engine gets what was judged, not what was sent: the target, the headers and the JSON written anew.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -7,25 +9,43 @@ use http::request::Parts;
 use crate::policy::Known;
 use crate::request::Call;
 
-/// The judged target cannot be written as HTTP.
+/// The judged request cannot be written anew.
 #[derive(Debug, thiserror::Error)]
-#[error("the judged target cannot be written: {0}")]
-pub(super) struct Unwritable(#[from] http::uri::InvalidUri);
+pub(super) enum Unwritable {
+    /// Not as HTTP.
+    #[error("the request target is too long: {0}")]
+    Target(#[from] http::uri::InvalidUri),
+    /// Not narrowed to what the principal made.
+    #[error("the filters cannot be read; write {{\"label\":[\"a=b\"]}}")]
+    Filters,
+    /// Not with a label of its owner.
+    #[error("the labels cannot be read; write an object of strings")]
+    Labels,
+}
 
 /// Writes a judged head anew, and returns the judged body, if it has one.
-pub(super) fn rewrite(head: &mut Parts, call: &Call<'_>, known: &Known) -> Result<Option<Bytes>, Unwritable> {
-    let target = match &known.container {
+pub(super) fn rewrite(
+    head: &mut Parts,
+    call: &Call<'_>,
+    known: &Known,
+    owner: Option<&str>,
+) -> Result<Option<Bytes>, Unwritable> {
+    let mut asked = Cow::Borrowed(call.asked);
+    if let Some(stored) = &known.container {
         // The name may come to mean another container before the engine reads it.
-        Some(stored) => call.asked.on_container(&stored.id).canonical_target(),
-        None => call.asked.canonical_target(),
-    };
-    head.uri = target.parse()?;
-    let body = call.canonical_body().map(Bytes::from);
+        asked = Cow::Owned(asked.on_container(&stored.id));
+    }
+    let mut body = call.canonical_body();
+    if let Some(owner) = owner {
+        asked = Cow::Owned(asked.narrowed(owner).ok_or(Unwritable::Filters)?);
+        body = body.map(|body| asked.labelled(&body, owner).ok_or(Unwritable::Labels)).transpose()?;
+    }
+    head.uri = asked.canonical_target().parse()?;
     if body.is_some() {
         head.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         reframe(head);
     }
-    Ok(body)
+    Ok(body.map(Bytes::from))
 }
 
 /// The body has been read: its length is known.

@@ -11,6 +11,7 @@ mod class;
 pub mod decode;
 mod escape;
 mod framing;
+mod narrow;
 mod operation;
 mod path;
 mod query;

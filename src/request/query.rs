@@ -68,6 +68,12 @@ impl Query {
         }
     }
 
+    /// Gives a key one value, whether it has any or not.
+    pub(super) fn set(&mut self, key: &str, value: String) {
+        self.pairs.retain(|(k, _)| k != key);
+        self.pairs.push((key.to_owned(), value));
+    }
+
     /// Appends the query to a target, written anew.
     pub(super) fn write(&self, out: &mut String) {
         let mut separator = '?';

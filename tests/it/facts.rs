@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::support::docker::{Docker, Said, unique};
 use super::support::engine::Engine;
+use super::support::eventually;
 use super::support::gate::{Gate, Options};
 use super::support::raw::{Answer, ask};
 
@@ -253,12 +254,10 @@ fn the_record_of_a_create_says_which_image_was_really_used() {
     let site = Site::new(&engine);
     let id = site.engine.ok(&["image", "inspect", "-f", "{{.Id}}", "busybox:1.0"]);
     let made = site.gated.ok(&["create", "busybox:1.0"]);
-    let records = site.gate.records();
-    let outcome = |operation: &str| {
-        let fits = |r: &&Value| r["request"]["operation"] == operation && r["stage"] == "outcome";
-        records.iter().find(fits).unwrap_or_else(|| panic!("no {operation} in {records:#?}"))
-    };
-    let create = outcome("ContainerCreate");
+    let create = eventually("the create's outcome", || {
+        let is_outcome = |r: &Value| r["request"]["operation"] == "ContainerCreate" && r["stage"] == "outcome";
+        site.gate.records().into_iter().find(is_outcome)
+    });
     assert_eq!(create["image"]["id"], id.as_str());
     assert_eq!(create["outcome"]["image"]["id"], id.as_str());
     assert_eq!(create["container"]["id"], made.as_str());
@@ -326,7 +325,7 @@ impl Registry {
         let quiet = std::process::Stdio::null;
         let mut command = std::process::Command::new("docker-registry");
         let child = command.arg("serve").arg(file).stdout(quiet()).stderr(quiet()).spawn().unwrap();
-        super::support::eventually("the registry answers", || std::net::TcpStream::connect(&address).ok());
+        eventually("the registry answers", || std::net::TcpStream::connect(&address).ok());
         Self { address, child, _folder: folder }
     }
 }

@@ -48,6 +48,7 @@ async fn begin(audit: &Audit) -> Result<Pending, Unwritten> {
         mode: Mode::Monitor,
         principal: "p".into(),
         admin: false,
+        own_only: false,
         profile: "q".into(),
         findings: vec![],
         policy_sha256: "00".into(),

@@ -15,5 +15,6 @@ mod cli;
 mod facts;
 mod journal;
 mod kill;
+mod own;
 mod support;
 mod wire;

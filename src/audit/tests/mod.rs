@@ -105,6 +105,7 @@ fn verdict(action: Action) -> Verdict {
         mode: Mode::Enforce,
         principal: "ci".into(),
         admin: false,
+        own_only: false,
         profile: "baseline".into(),
         findings: if action == Action::Allow { vec![] } else { vec![finding] },
         policy_sha256: "00".into(),

@@ -66,7 +66,9 @@ fn namespaces(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
         // Podman reads a path behind `ns:`.
         let is_host = mode.trim().eq_ignore_ascii_case("host") || mode.starts_with("ns:");
         found.add_if(is_host, own_host, &field, mode);
-        if let Some(check) = other.filter(|_| mode.starts_with("container:") && !found.profile.joins_any) {
+        if let (Some(check), Some(name)) = (other, mode.strip_prefix("container:"))
+            && !found.joins(name)
+        {
             found.add(check, field, mode);
         }
     }

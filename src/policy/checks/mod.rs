@@ -13,8 +13,9 @@ use std::cell::OnceCell;
 
 use globset::GlobMatcher;
 
-use super::profile::Profile;
-use super::{Check, Facts, Finding};
+use super::facts::Stored;
+use super::profile::{Join, Profile};
+use super::{Check, Facts, Finding, Reaction};
 use crate::peer::{Peer, UnixPeer};
 
 /// Longest detail of a finding, in characters.
@@ -30,6 +31,8 @@ const MAX_OF_A_CHECK: u16 = 32;
 /// Collects what is found, with the reaction of one profile.
 #[derive(Debug)]
 pub(super) struct Found<'p> {
+    /// The principal's name.
+    pub(super) principal: &'p str,
     pub(super) profile: &'p Profile,
     pub(super) peer: &'p Peer,
     pub(super) facts: &'p Facts<'p>,
@@ -43,9 +46,9 @@ pub(super) struct Found<'p> {
 
 impl<'p> Found<'p> {
     /// Nothing found yet.
-    pub(super) const fn new(profile: &'p Profile, peer: &'p Peer, facts: &'p Facts<'p>) -> Self {
+    pub(super) const fn new(principal: &'p str, profile: &'p Profile, peer: &'p Peer, facts: &'p Facts<'p>) -> Self {
         let counts = [0; Check::ALL.len()];
-        Self { profile, peer, facts, findings: Vec::new(), within: "", counts, own_binds: OnceCell::new() }
+        Self { principal, profile, peer, facts, findings: Vec::new(), within: "", counts, own_binds: OnceCell::new() }
     }
 
     /// Adds a finding. Detail and field hold the client's text: they are bounded, and control characters are shown as escapes.
@@ -67,6 +70,25 @@ impl<'p> Found<'p> {
         if fires {
             self.add(check, field, detail);
         }
+    }
+
+    /// Whether a container may be joined by the name it is called by.
+    pub(super) fn joins(&self, name: &str) -> bool {
+        match self.profile.join {
+            Join::None => false,
+            Join::Any => true,
+            Join::Own => self.facts.known.joined(name).is_some_and(|joined| {
+                let is_own = joined.maker.as_ref().is_some_and(|maker| maker.principal == self.principal);
+                is_own && self.passes(&joined.stored)
+            }),
+        }
+    }
+
+    /// Whether nothing about a container would be refused if it were made now.
+    fn passes(&self, stored: &Stored) -> bool {
+        let mut found = Found::new(self.principal, self.profile, self.peer, self.facts);
+        stored::container(&mut found, stored);
+        found.findings.iter().all(|finding| finding.reaction != Reaction::Deny)
     }
 
     fn unix_peer(&self) -> Option<&UnixPeer> {

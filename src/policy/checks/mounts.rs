@@ -3,7 +3,7 @@
 use super::{Found, container};
 use crate::policy::Check;
 use crate::policy::facts::StoredMount;
-use crate::policy::mount::{clean, is_path, is_sensitive, reaches_host, sources};
+use crate::policy::mount::{clean, is_path, is_sensitive, reaches_host, sources, volumes_of};
 use crate::request::{HostConfig, Mount, Text};
 
 /// Words of a bind's mode that change nothing a policy judges, and the access.
@@ -20,7 +20,7 @@ pub(super) fn check(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
         one(found, mount, &format!("{at}.Mounts[{index}]"));
     }
     for (index, from) in host.volumes_from.iter().enumerate() {
-        if !found.profile.joins_any {
+        if !found.joins(volumes_of(from)) {
             found.add(Check::MountVolumesFrom, format!("{at}.VolumesFrom[{index}]"), from);
         }
     }

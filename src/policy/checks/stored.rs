@@ -3,7 +3,7 @@
 use super::{Found, container, mounts};
 use crate::policy::Check;
 use crate::policy::facts::Stored;
-use crate::request::{Call, ContainerCreate, Text, stored_container};
+use crate::request::{Call, ContainerCreate, Operation, Text, stored_container};
 
 /// Judges the container or exec behind a call that makes use of it.
 pub(super) fn check(found: &mut Found<'_>, call: &Call<'_>) {
@@ -11,12 +11,13 @@ pub(super) fn check(found: &mut Found<'_>, call: &Call<'_>) {
     for what in &known.missing {
         found.add(Check::FactsMissing, "engine", what);
     }
+    ownership(found, call);
     if !call.asked.operation.uses_container() {
         return;
     }
     if let Some(stored) = &known.container {
         found.within = "container.";
-        self::stored(found, stored);
+        container(found, stored);
         found.within = "";
     }
     if let Some(exec) = &known.exec {
@@ -26,7 +27,32 @@ pub(super) fn check(found: &mut Found<'_>, call: &Call<'_>) {
     }
 }
 
-fn stored(found: &mut Found<'_>, stored: &Stored) {
+/// Whose the container is, and whether it still is what was judged when it was made.
+fn ownership(found: &mut Found<'_>, call: &Call<'_>) {
+    if found.profile.own_only && OTHERS.contains(&call.asked.operation) {
+        found.add(Check::ContainerForeign, "path", "tells or removes what others made");
+    }
+    let known = found.facts.known;
+    let Some(stored) = &known.container else { return };
+    match &known.maker {
+        None => found.add(Check::ContainerUnseen, "path", &format!("{} was not made through this gate", stored.name)),
+        Some(maker) if maker.principal != found.principal => {
+            found.add(Check::ContainerForeign, "path", &format!("{} was made by {}", stored.name, maker.principal));
+        }
+        Some(_own) => {}
+    }
+    let judged = known.maker.as_ref().and_then(|maker| maker.image_id.as_deref());
+    if let Some(judged) = judged.filter(|judged| *judged != stored.image.id) {
+        let detail = format!("was judged with {judged}, and has {}", stored.image.id);
+        found.add(Check::ImageChanged, "container.Image", &detail);
+    }
+}
+
+/// What cannot be narrowed to a principal's own containers.
+const OTHERS: [Operation; 2] = [Operation::SystemDataUsage, Operation::BuildPrune];
+
+/// Judges a container as the engine has it.
+pub(super) fn container(found: &mut Found<'_>, stored: &Stored) {
     let Some(mut container) = stored_container(&stored.body) else {
         found.add(Check::FactsMissing, "Config", "the engine's view of the container cannot be read");
         return;

@@ -90,6 +90,14 @@ impl Gate {
         eventually("a journal", || find(self.dir.path(), "journal.jsonl"))
     }
 
+    /// Removes the index of who made what, with all that belongs to it.
+    pub(crate) fn lose_index(&self) {
+        let index = find(self.dir.path(), "launches.sqlite").unwrap();
+        for end in ["", "-wal", "-shm"] {
+            std::fs::remove_file(format!("{}{end}", index.display())).ok();
+        }
+    }
+
     /// The records of the journal's current file so far; a line that is still being written is left out.
     pub(crate) fn records(&self) -> Vec<Value> {
         let bytes = std::fs::read(self.journal()).unwrap();
