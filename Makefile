@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
 
-.PHONY: help run build test lint fmt bench deny setup clean
+.PHONY: help run build test engines lint fmt bench deny setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -15,6 +15,10 @@ build: setup ## Build the release binary
 
 test: setup ## Run every test beside a fresh Docker Engine of its own
 	tests/engine.sh with cargo test --locked
+
+engines: setup ## Run what judges requests against Docker Engine 26.1 and 28.5 too (fetched from Debian, not installed)
+	tests/engines.sh with trixie cargo test --locked --test it -- cases:: facts:: own::
+	tests/engines.sh with sid cargo test --locked --test it -- cases:: facts:: own::
 
 lint: ## Check format, clippy and the shell scripts; warnings are errors
 	cargo fmt --check
