@@ -1,6 +1,6 @@
 //! The composition root: opens the journal, binds every door, owns every task, maps signals.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -48,12 +48,12 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     if let Err(error) = runtime::raise_limit() {
         tracing::warn!(%error, "cannot raise the limit of open files");
     }
-    let protected = protected(&config);
     // Doors first: a second gate on the same socket must fail before it touches the journal.
     let doors = config.doors.iter().map(Door::bind).collect::<Result<Vec<_>, _>>()?;
     let (audit, opened) = Audit::open(config.audit.clone())?;
     tracing::info!(healed = opened.healed, crashed = opened.crashed, "journal open");
     let store = open_store(&config)?;
+    let protected = protected(&config);
 
     let gate = Arc::new(Gate {
         policy: config.policy,
@@ -199,5 +199,12 @@ fn protected(config: &Config) -> Vec<String> {
         listen::Address::Tcp(_) => None,
     });
     let own = [engine, &config.audit.journal, &config.audit.keys, &config.state];
-    own.into_iter().chain(doors).map(|path| path.display().to_string()).collect()
+    let paths: Vec<&PathBuf> = own.into_iter().chain(doors).collect();
+    // By the name it has here, and by where that leads: a bind may name either.
+    let real = paths.iter().filter_map(|path| path.canonicalize().ok());
+    let mut protected: Vec<String> =
+        real.chain(paths.iter().map(|path| (*path).clone())).map(|path| path.display().to_string()).collect();
+    protected.sort_unstable();
+    protected.dedup();
+    protected
 }

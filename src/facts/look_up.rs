@@ -66,19 +66,8 @@ impl LookUp {
 
     async fn learn_all(&self, call: &Call<'_>, target: Option<Target<'_>>) -> Result<Known, Unreachable> {
         let mut known = Known::default();
-        let host = match &call.body {
-            Body::ContainerCreate(create) => Some(&create.host),
-            Body::ContainerStart(host) => Some(host.as_ref()),
-            Body::Unread
-            | Body::ContainerUpdate(_)
-            | Body::ExecCreate(_)
-            | Body::ExecStart(_)
-            | Body::VolumeCreate(_)
-            | Body::NetworkCreate(_)
-            | Body::NetworkConnect(_)
-            | Body::Build(_) => None,
-        };
-        if target.is_none() && host.is_none() {
+        let (host, mut named) = named(call);
+        if target.is_none() && host.is_none() && named.is_empty() {
             return Ok(known);
         }
         self.engine(&mut known).await?;
@@ -89,7 +78,7 @@ impl LookUp {
             known.image = self.image(create.image.as_deref().unwrap_or_default(), &mut known.missing).await?;
         }
         self.joined(host, &mut known).await?;
-        self.mounts(host, &mut known).await?;
+        self.mounts(&mut named, &mut known).await?;
         Ok(known)
     }
 
@@ -194,10 +183,9 @@ impl LookUp {
     }
 
     /// Existing volumes, and where paths lead: those a request names, and those a container has.
-    async fn mounts(&self, host: Option<&HostConfig<'_>>, known: &mut Known) -> Result<(), Unreachable> {
-        let mut named = host.map(policy::sources).unwrap_or_default();
+    async fn mounts(&self, named: &mut Sources, known: &mut Known) -> Result<(), Unreachable> {
         let joined = known.joined.iter().map(|joined| &joined.stored);
-        known.container.iter().chain(joined).for_each(|stored| add_stored(stored, &mut named));
+        known.container.iter().chain(joined).for_each(|stored| add_stored(stored, named));
         if named.volumes.len() > MAX_NAMED || named.paths.len() > MAX_NAMED {
             known.missing.push(format!("more than {MAX_NAMED} volumes or paths in one container"));
         }
@@ -210,7 +198,7 @@ impl LookUp {
             named.add_path(device);
         }
         named.paths.truncate(MAX_NAMED);
-        match follow(named.paths).await {
+        match follow(std::mem::take(&mut named.paths)).await {
             Some(paths) => known.paths = paths,
             None => known.missing.push(format!("where paths lead, within {} s", PATHS_DEADLINE.as_secs())),
         }
@@ -233,6 +221,23 @@ impl LookUp {
             }
         }
     }
+}
+
+/// The `HostConfig` of a call, if it brings one, and what its mounts name.
+fn named<'c>(call: &'c Call<'_>) -> (Option<&'c HostConfig<'c>>, Sources) {
+    let host = match &call.body {
+        Body::ContainerCreate(create) => &create.host,
+        Body::ContainerStart(host) => host.as_ref(),
+        Body::VolumeCreate(volume) => return (None, policy::volume_sources(volume)),
+        Body::Unread
+        | Body::ContainerUpdate(_)
+        | Body::ExecCreate(_)
+        | Body::ExecStart(_)
+        | Body::NetworkCreate(_)
+        | Body::NetworkConnect(_)
+        | Body::Build(_) => return (None, Sources::default()),
+    };
+    (Some(host), policy::sources(host))
 }
 
 /// Adds what the mounts of a container name, as the engine has them and as they were asked for.

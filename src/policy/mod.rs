@@ -25,7 +25,7 @@ pub use facts::{
 };
 pub use judge::judge;
 pub use load::Policy;
-pub use mount::{Sources, joined, sources};
+pub use mount::{Sources, joined, sources, volume_sources};
 pub use verdict::{Action, Finding, Permit, Reaction, Verdict};
 
 /// Whether a policy refuses or only records.

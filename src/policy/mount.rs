@@ -1,6 +1,6 @@
 //! Host paths: read as the engine reads them, compared as the kernel would.
 
-use crate::request::HostConfig;
+use crate::request::{HostConfig, Text, VolumeCreate};
 
 /// Paths whose sight or change leads to root on the host; what is below them, and what they are below, as well.
 const SENSITIVE: [&str; 18] = [
@@ -8,13 +8,15 @@ const SENSITIVE: [&str; 18] = [
     "/libx32", "/var", "/run", "/opt", "/snap",
 ];
 
-/// Sockets that make containers; a folder with one in it is as good as the socket.
-const SOCKETS: [&str; 9] = [
+/// Sockets that make containers, and what their engines keep for themselves; a folder with one in it is as good.
+const SOCKETS: [&str; 11] = [
+    "/run/docker",
+    "/var/lib/containerd",
+    "/var/lib/docker",
     "/run/cri-dockerd.sock",
     "/run/docker.sock",
     "/run/k3s/containerd/containerd.sock",
     "/run/containerd/containerd.sock",
-    "/run/docker/containerd/containerd.sock",
     "/run/podman/podman.sock",
     "/run/crio/crio.sock",
     "/run/buildkit/buildkitd.sock",
@@ -35,6 +37,11 @@ pub struct Sources {
 }
 
 impl Sources {
+    /// Whether nothing is named.
+    pub const fn is_empty(&self) -> bool {
+        self.paths.is_empty() && self.volumes.is_empty()
+    }
+
     /// Adds a path on the host, whatever it looks like.
     pub fn add_path(&mut self, path: &str) {
         add(&mut self.paths, clean(path));
@@ -49,6 +56,11 @@ impl Sources {
     pub fn add_all(&mut self, other: Self) {
         other.paths.into_iter().for_each(|path| add(&mut self.paths, path));
         other.volumes.into_iter().for_each(|name| add(&mut self.volumes, name));
+    }
+
+    fn add_device(&mut self, driver: Option<&str>, options: &[(Text<'_>, Text<'_>)]) {
+        let device = reaches_host(driver, options);
+        device.iter().filter(|device| device.starts_with('/')).for_each(|device| self.add_path(device));
     }
 
     fn add(&mut self, source: &str) {
@@ -75,9 +87,15 @@ pub fn sources(host: &HostConfig<'_>) -> Sources {
             "tmpfs" | "image" => {}
             _other => named.add(&mount.source),
         }
-        let device = reaches_host(mount.driver.as_deref(), &mount.driver_options);
-        device.iter().filter(|device| device.starts_with('/')).for_each(|device| named.add_path(device));
+        named.add_device(mount.driver.as_deref(), &mount.driver_options);
     }
+    named
+}
+
+/// Collects what a new volume names.
+pub fn volume_sources(volume: &VolumeCreate<'_>) -> Sources {
+    let mut named = Sources::default();
+    named.add_device(volume.driver.as_deref(), &volume.driver_options);
     named
 }
 

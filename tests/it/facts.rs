@@ -238,6 +238,17 @@ fn a_link_that_is_swapped_between_create_and_start_is_followed() {
 }
 
 #[test]
+fn a_new_volume_on_a_link_is_followed() {
+    let engine = Engine::shared();
+    let site = Site::new(&engine);
+    let link = site.data("link");
+    symlink("/etc", &link).unwrap();
+    let device = format!("device={link}");
+    let args = ["volume", "create", "--opt", "type=none", "--opt", "o=bind", "--opt", &device];
+    refused(&site.gated.run(&args), &["volume.host-path", "mount.symlink", "leads to /etc"]);
+}
+
+#[test]
 fn a_legacy_start_cannot_bring_its_own_host_config() {
     let engine = Engine::shared();
     let site = Site::new(&engine);
