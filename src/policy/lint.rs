@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::load::{File, warning};
+use super::mount::Paths;
 use super::profile::Profile;
 use super::{Check, Reaction, raw};
 use crate::diagnostic::Diagnostic;
@@ -24,6 +25,7 @@ pub(super) fn check(file: &File, profiles: &BTreeMap<String, Profile>) -> Vec<Di
         }
         let Some(profile) = profiles.get(name.get_ref()) else { continue };
         unenforced(raw, profile, &mut found);
+        sensitive(raw, profile, &mut found);
         let is_trusted = !users.is_empty() && users.iter().all(|admin| *admin);
         if !is_trusted {
             set_uid(raw, profile, &mut found);
@@ -71,6 +73,27 @@ fn unenforced(raw: &raw::Profile, profile: &Profile, found: &mut Vec<Diagnostic>
             let message = format!("what is not on this list passes too; set \"{}\" = \"deny\"", check.id());
             found.push(warning(first.span(), &message));
         }
+    }
+}
+
+/// A broad entry of `binds` does not mean what is sensitive in it.
+fn sensitive(raw: &raw::Profile, profile: &Profile, found: &mut Vec<Diagnostic>) {
+    let binds = raw.binds.iter().flatten().map(|bind| (bind, bind.path.get_ref().as_str()));
+    for (bind, written) in binds {
+        // Any caller will do.
+        let pattern = written.replace("{home}", "/home/user").replace("{user}", "user");
+        let Some(path) = Paths::new(&pattern).covers() else { continue };
+        let message = match profile.reaction(Check::MountSensitive) {
+            Reaction::Deny => {
+                format!(
+                    "'{written}' covers {path}, which \"mount.sensitive\" still denies; list what is meant by its own path"
+                )
+            }
+            Reaction::Warn | Reaction::Allow => {
+                format!("'{written}' opens {path} to containers; list what is meant by its own path")
+            }
+        };
+        found.push(warning(bind.path.span(), &message));
     }
 }
 

@@ -1,12 +1,57 @@
 //! Host paths: read as the engine reads them, compared as the kernel would.
 
+use globset::GlobMatcher;
+
+use super::image::glob;
 use crate::request::{HostConfig, Text, VolumeCreate};
 
-/// Paths whose sight or change leads to root on the host; what is below them, and what they are below, as well.
-const SENSITIVE: [&str; 18] = [
-    "/etc", "/proc", "/sys", "/dev", "/boot", "/root", "/home", "/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64",
-    "/libx32", "/var", "/run", "/opt", "/snap",
+/// Paths whose sight or change leads to root on the host; what is below them, and what they are below, as well. One below
+/// another is there because to list the upper is not to mean the lower.
+const SENSITIVE: [&str; 29] = [
+    "/etc",
+    "/proc",
+    "/sys",
+    "/dev",
+    "/boot",
+    "/root",
+    "/home",
+    "/usr",
+    "/bin",
+    "/sbin",
+    "/lib",
+    "/lib32",
+    "/lib64",
+    "/libx32",
+    "/var",
+    "/run",
+    "/opt",
+    "/snap",
+    "/nix",
+    "/ostree",
+    "/sysroot",
+    "/var/lib/containerd",
+    "/var/lib/containers",
+    "/var/lib/docker",
+    "/var/lib/kubelet",
+    "/var/lib/rancher",
+    "/var/lib/tidewaiter",
+    "/var/log/tidewaiter",
+    "/var/spool/cron",
 ];
+
+/// Trees of the system's own, in which the home of a service's user may lie (`/bin`, `/usr/sbin`, `/dev`).
+const SYSTEM: [&str; 13] =
+    ["/bin", "/boot", "/dev", "/etc", "/lib", "/lib32", "/lib64", "/libx32", "/proc", "/run", "/sbin", "/sys", "/usr"];
+
+/// A pattern of host paths that may be bound, compiled.
+#[derive(Debug, Clone)]
+pub(super) struct Paths {
+    /// The components before the first that is a pattern.
+    literal: String,
+    /// Whether that is all of it.
+    is_literal: bool,
+    globs: Vec<GlobMatcher>,
+}
 
 /// Sockets that make containers, and what their engines keep for themselves; a folder with one in it is as good.
 const SOCKETS: [&str; 11] = [
@@ -136,16 +181,61 @@ pub(super) fn clean(path: &str) -> String {
     }
 }
 
+/// Whether a cleaned path is another, or holds it.
+fn holds(outer: &str, inner: &str) -> bool {
+    outer == "/" || inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Whether one of two cleaned paths is the other, or holds it.
 fn touches(one: &str, other: &str) -> bool {
-    let holds = |outer: &str, inner: &str| {
-        outer == "/" || inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    };
     holds(one, other) || holds(other, one)
 }
 
 pub(super) fn is_sensitive(cleaned: &str) -> bool {
     SENSITIVE.iter().any(|path| touches(cleaned, path))
+}
+
+/// Whether a home lies where the system's own files do: to let its user bind it would open those.
+pub(super) fn is_system(cleaned: &str) -> bool {
+    SYSTEM.iter().any(|tree| touches(cleaned, tree))
+}
+
+impl Paths {
+    /// Compiles a pattern; `/srv/data/**` means `/srv/data` too. One that is no glob lists nothing.
+    pub(super) fn new(pattern: &str) -> Self {
+        let is_plain = |component: &&str| !component.contains(['*', '?', '[', ']', '{', '}', '\\']);
+        let plain: Vec<&str> = pattern.split('/').take_while(is_plain).collect();
+        let folder = pattern.strip_suffix("/**").filter(|folder| !folder.is_empty());
+        Self {
+            literal: clean(&plain.join("/")),
+            is_literal: pattern.split('/').all(|component| is_plain(&component)),
+            globs: [pattern].into_iter().chain(folder).filter_map(glob).collect(),
+        }
+    }
+
+    /// Whether a cleaned path fits.
+    pub(super) fn lists(&self, cleaned: &str) -> bool {
+        self.globs.iter().any(|glob| glob.is_match(cleaned))
+    }
+
+    /// Whether a path that fits was meant as the sensitive one it is: it is spelt out, or below a folder that is spelt out and
+    /// itself below the sensitive one. `/etc/ssl/**` names `/etc/ssl/certs`; `/**` and `/etc/**` name nothing in `/etc`, and no
+    /// entry names all that is in `/`.
+    pub(super) fn names(&self, cleaned: &str) -> bool {
+        SENSITIVE.iter().filter(|path| touches(cleaned, path)).all(|path| {
+            let is_below = self.literal != **path && holds(path, &self.literal);
+            is_below || (self.is_literal && cleaned == *path)
+        })
+    }
+
+    /// A sensitive path that fits, or has something below it that does, without being named.
+    pub(super) fn covers(&self) -> Option<&'static str> {
+        let is_covered = |path: &str| self.lists(path) && !self.names(path);
+        SENSITIVE.into_iter().find(|path| {
+            let is_root_of_it = !self.is_literal && self.literal == *path;
+            is_root_of_it || is_covered("/") || is_covered(path) || is_covered(&format!("{path}/x"))
+        })
+    }
 }
 
 /// Whether a cleaned path leads to a socket that makes containers, or to one of `protected`.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use globset::GlobMatcher;
 
-use super::image::{ImagePattern, glob};
-use super::mount::clean;
+use super::image::ImagePattern;
+use super::mount::{Paths, clean, is_system};
 use super::{Check, Mode, Reaction};
 use crate::request::ApiVersion;
 
@@ -61,7 +61,7 @@ pub(super) struct Bind {
     pub(super) path: String,
     pub(super) writable: bool,
     /// Compiled; `None` where the caller must be known first.
-    pub(super) fixed: Option<Vec<GlobMatcher>>,
+    pub(super) fixed: Option<Paths>,
 }
 
 /// A host address and ports that may be published.
@@ -149,30 +149,24 @@ impl Profile {
 impl Bind {
     pub(super) fn new(path: &str, writable: bool) -> Self {
         let names_caller = path.contains("{home}") || path.contains("{user}");
-        Self { path: path.to_owned(), writable, fixed: (!names_caller).then(|| folder_globs(path)) }
+        Self { path: path.to_owned(), writable, fixed: (!names_caller).then(|| Paths::new(path)) }
     }
 
-    /// The globs for one caller, where the path names one; none if what it names is not known.
-    pub(super) fn of_caller(&self, user: Option<&str>, home: Option<&str>) -> Vec<GlobMatcher> {
+    /// The paths for one caller, where the path names one; `None` if what it names is not known.
+    pub(super) fn of_caller(&self, user: Option<&str>, home: Option<&str>) -> Option<Paths> {
         let mut path = self.path.clone();
-        // A home of `/`, as many system users have it, would open the host; a relative one leads nowhere.
-        let home = home.filter(|home| home.starts_with('/')).map(clean).filter(|home| home != "/");
+        // A home of `/` or `/usr/sbin`, as system users have it, would open the host; a relative one leads nowhere.
+        let home = home.filter(|home| home.starts_with('/')).map(clean).filter(|home| !is_system(home));
         let user = user.filter(|user| !matches!(*user, "" | "." | "..") && !user.contains('/'));
         for (name, value) in [("{home}", home.as_deref()), ("{user}", user)] {
             match value {
                 Some(value) => path = path.replace(name, &globset::escape(value)),
-                None if path.contains(name) => return Vec::new(),
+                None if path.contains(name) => return None,
                 None => {}
             }
         }
-        folder_globs(&path)
+        Some(Paths::new(&path))
     }
-}
-
-/// A glob of paths; `/srv/data/**` means `/srv/data` too.
-fn folder_globs(path: &str) -> Vec<GlobMatcher> {
-    let folder = path.strip_suffix("/**").filter(|folder| !folder.is_empty());
-    [path].into_iter().chain(folder).filter_map(glob).collect()
 }
 
 impl Publish {

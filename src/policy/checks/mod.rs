@@ -11,9 +11,8 @@ pub(super) use operation::check;
 
 use std::cell::OnceCell;
 
-use globset::GlobMatcher;
-
 use super::facts::Stored;
+use super::mount::Paths;
 use super::profile::{Join, Profile};
 use super::{Check, Facts, Finding, Reaction};
 use crate::peer::{Peer, UnixPeer};
@@ -41,7 +40,7 @@ pub(super) struct Found<'p> {
     within: &'static str,
     counts: [u16; Check::ALL.len()],
     /// The profile's `binds` that name the caller, filled in at most once a call.
-    own_binds: OnceCell<Vec<(Vec<GlobMatcher>, bool)>>,
+    own_binds: OnceCell<Vec<(Paths, bool)>>,
 }
 
 impl<'p> Found<'p> {

@@ -130,15 +130,14 @@ pub(super) fn host_path(found: &mut Found<'_>, written: &str, writable: bool, fi
     if found.facts.is_engine_socket(&path) {
         found.add(Check::MountEngineSocket, field, written);
     }
-    let listed: Vec<bool> = listed(found, &path);
+    let listed = listed(found, &path);
+    let is_writable = listed.iter().any(|entry| entry.writable);
     if listed.is_empty() {
         found.add(Check::MountHostPath, field, written);
-        if is_sensitive(&path) {
-            found.add(Check::MountSensitive, field, written);
-        }
-    } else if writable && !listed.contains(&true) {
+    } else if writable && !is_writable {
         found.add(Check::MountWritable, field, written);
     }
+    sensitive(found, (&path, written), writable, &listed, field);
     if let Some(real) = found.facts.known.leads_to(&path) {
         symlink(found, written, real, writable, field);
     }
@@ -153,22 +152,39 @@ fn symlink(found: &mut Found<'_>, written: &str, real: &str, writable: bool, fie
     let listed = listed(found, real);
     if listed.is_empty() {
         found.add(Check::MountSymlink, field, &detail);
-        found.add_if(is_sensitive(real), Check::MountSensitive, field, &detail);
     } else {
-        found.add_if(writable && !listed.contains(&true), Check::MountWritable, field, &detail);
+        let is_writable = listed.iter().any(|entry| entry.writable);
+        found.add_if(writable && !is_writable, Check::MountWritable, field, &detail);
     }
+    sensitive(found, (real, &detail), writable, &listed, field);
 }
 
-/// The entries of `binds` that list a path: whether each lets it be written.
-fn listed(found: &Found<'_>, path: &str) -> Vec<bool> {
+/// Judges a sensitive path, which only an entry that names it opens.
+fn sensitive(found: &mut Found<'_>, (path, shown): (&str, &str), writable: bool, listed: &[Listed], field: &str) {
+    let is_writable = listed.iter().any(|entry| entry.writable);
+    // A broad entry does not let a sensitive path be written because a narrow one lets it be read.
+    let is_named = listed.iter().any(|entry| entry.names && (entry.writable || !writable || !is_writable));
+    found.add_if(is_sensitive(path) && !is_named, Check::MountSensitive, field, shown);
+}
+
+/// An entry of `binds` that lists a path.
+struct Listed {
+    /// Whether it lets the path be written.
+    writable: bool,
+    /// Whether it means the path as the sensitive one it may be.
+    names: bool,
+}
+
+fn listed(found: &Found<'_>, path: &str) -> Vec<Listed> {
     let fixed = found.profile.binds.iter().filter_map(|bind| Some((bind.fixed.as_ref()?, bind.writable)));
     let own = found.own_binds.get_or_init(|| {
         let peer = found.unix_peer();
         let home = peer.and_then(|peer| peer.home.as_deref()).and_then(|home| home.to_str());
         let user = peer.and_then(|peer| peer.user.as_deref());
         let own = found.profile.binds.iter().filter(|bind| bind.fixed.is_none());
-        own.map(|bind| (bind.of_caller(user, home), bind.writable)).collect()
+        own.filter_map(|bind| Some((bind.of_caller(user, home)?, bind.writable))).collect()
     });
-    let all = fixed.chain(own.iter().map(|(globs, writable)| (globs, *writable)));
-    all.filter(|(globs, _)| globs.iter().any(|glob| glob.is_match(path))).map(|(_, writable)| writable).collect()
+    let all = fixed.chain(own.iter().map(|(paths, writable)| (paths, *writable)));
+    let fitting = all.filter(|(paths, _)| paths.lists(path));
+    fitting.map(|(paths, writable)| Listed { writable, names: paths.names(path) }).collect()
 }

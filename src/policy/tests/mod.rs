@@ -1,6 +1,7 @@
 //! The reference policy against requests that must and must not pass, and policy files with mistakes.
 
 mod known;
+mod lists;
 mod roads;
 
 use http::{HeaderMap, Method, Uri, Version};

@@ -12,7 +12,7 @@ use crate::request::{
 const CREATE: &str = "/v1.41/containers/create";
 
 /// What a profile of the given fields and reactions denies.
-fn under(fields: &str, reactions: &str, body: &str) -> Vec<&'static str> {
+pub(super) fn under(fields: &str, reactions: &str, body: &str) -> Vec<&'static str> {
     let text = format!(
         "version = 1\nmode = \"enforce\"\n[fallback]\nprofile = \"own\"\n[profile.own]\nextends = \"baseline\"\n{fields}\n\
          [profile.own.reactions]\n{reactions}\n"
@@ -20,7 +20,7 @@ fn under(fields: &str, reactions: &str, body: &str) -> Vec<&'static str> {
     denying(&judged(&policy(&text), 1000, "POST", CREATE, body))
 }
 
-fn host(json: &str) -> String {
+pub(super) fn host(json: &str) -> String {
     format!(r#"{{"Image":"busybox:1.0","HostConfig":{json}}}"#)
 }
 
@@ -288,7 +288,7 @@ fn entries_that_could_never_fit_are_mistakes() {
     }
 }
 
-fn of_body(policy: &Policy, peer: &crate::peer::Peer, body: Body<'_>) -> crate::policy::Verdict {
+pub(super) fn of_body(policy: &Policy, peer: &crate::peer::Peer, body: Body<'_>) -> crate::policy::Verdict {
     let (method, uri) = (http::Method::POST, http::Uri::from_static(CREATE));
     let mut headers = http::HeaderMap::new();
     headers.insert("host", http::HeaderValue::from_static("docker"));
@@ -361,7 +361,7 @@ fn creates() -> impl Strategy<Value = ContainerCreate<'static>> {
     )
 }
 
-fn named(profile: &str) -> Policy {
+pub(super) fn named(profile: &str) -> Policy {
     policy(&format!("version = 1\nmode = \"enforce\"\n[fallback]\nprofile = \"{profile}\"\n"))
 }
 
