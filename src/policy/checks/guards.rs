@@ -1,6 +1,6 @@
 //! What holds a container: privilege, capabilities, namespaces, devices, kernel guards.
 
-use super::Found;
+use super::{Found, network};
 use crate::policy::Check;
 use crate::request::{HostConfig, Text};
 
@@ -52,26 +52,38 @@ fn is_capability(written: &str, listed: &str) -> bool {
     bare(written) == bare(listed)
 }
 
+/// Words that leave a namespace the container's own, on every engine.
+const OWN: &[&str] = &["", "private"];
+
 fn namespaces(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
-    for (mode, field, own_host, other) in [
-        (&host.pid_mode, "PidMode", Check::PidHost, Some(Check::PidContainer)),
-        (&host.network_mode, "NetworkMode", Check::NetworkHost, Some(Check::NetworkContainer)),
-        (&host.ipc_mode, "IpcMode", Check::IpcHost, Some(Check::IpcContainer)),
-        (&host.uts_mode, "UTSMode", Check::UtsHost, None),
-        (&host.userns_mode, "UsernsMode", Check::UserHost, None),
-        (&host.cgroupns_mode, "CgroupnsMode", Check::CgroupHost, None),
+    let ipc: &[&str] = &["", "none", "private", "shareable"];
+    for (mode, field, own, own_host, other) in [
+        (&host.pid_mode, "PidMode", OWN, Check::PidHost, Some(Check::PidContainer)),
+        (&host.ipc_mode, "IpcMode", ipc, Check::IpcHost, Some(Check::IpcContainer)),
+        (&host.uts_mode, "UTSMode", OWN, Check::UtsHost, None),
+        (&host.userns_mode, "UsernsMode", OWN, Check::UserHost, None),
+        (&host.cgroupns_mode, "CgroupnsMode", OWN, Check::CgroupHost, None),
+        (&host.network_mode, "NetworkMode", &[], Check::NetworkHost, Some(Check::NetworkContainer)),
     ] {
-        let Some(mode) = mode else { continue };
+        let mode = mode.as_deref().unwrap_or_default();
         let field = format!("{at}.{field}");
-        // Podman reads a path behind `ns:`.
-        let is_host = mode.trim().eq_ignore_ascii_case("host") || mode.starts_with("ns:");
-        found.add_if(is_host, own_host, &field, mode);
-        if let (Some(check), Some(name)) = (other, mode.strip_prefix("container:"))
-            && !found.joins(name)
-        {
-            found.add(check, field, mode);
+        let is_network = other == Some(Check::NetworkContainer) && (mode.is_empty() || network::is_name(mode));
+        if means_host(mode) {
+            found.add(own_host, field, mode);
+        } else if let (Some(check), Some(name)) = (other, mode.strip_prefix("container:")) {
+            found.add_if(!found.joins(name), check, &field, mode);
+        } else if !own.contains(&mode) && !is_network {
+            // Docker's engines ignore some of these and fail at others; Podman knows words of its own.
+            found.add(Check::RequestAmbiguous, field, &format!("{mode}: is no word that all engines read alike"));
         }
     }
+}
+
+/// Whether a word is the host's namespace to some engine, or nearly: Podman reads a path behind `ns:`.
+fn means_host(mode: &str) -> bool {
+    let word = mode.trim();
+    let start = word.split(':').next().unwrap_or_default();
+    start.eq_ignore_ascii_case("host") || (word.contains(':') && start.eq_ignore_ascii_case("ns"))
 }
 
 fn devices(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
@@ -89,32 +101,42 @@ fn devices(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
     }
 }
 
-/// The engine splits at the first `=` if there is one anywhere, else at the first `:`.
+/// Judges what the engine makes of the options: the last profile and the last `no-new-privileges` count, and every `label`.
 fn security_options(found: &mut Found<'_>, options: &[Text<'_>], at: &str) {
-    let mut no_new_privileges = false;
-    for (index, option) in options.iter().enumerate() {
-        let field = format!("{at}.SecurityOpt[{index}]");
-        let split = option.split_once('=').or_else(|| option.split_once(':'));
-        let (key, value) = split.unwrap_or((option, ""));
-        let check = match (key, value) {
-            ("no-new-privileges", "" | "1" | "t" | "T" | "true" | "TRUE" | "True") => {
-                no_new_privileges = true;
-                continue;
-            }
-            ("seccomp", "" | "builtin") | ("apparmor", "docker-default" | "") => continue,
-            ("seccomp", _profile) => Check::SecuritySeccomp,
-            ("apparmor", _profile) => Check::SecurityApparmor,
-            ("label" | "disable", _) => Check::SecuritySelinux,
-            ("no-new-privileges", _off) => Check::SecurityNewPrivileges,
-            // systempaths, unmask, writable-cgroups, and what nobody knows.
-            _other => Check::SecurityMaskedPaths,
-        };
-        // A custom profile is a whole document; its name says enough.
-        let detail = if value.starts_with('{') { "a profile of its own" } else { option };
-        found.add(check, field, detail);
+    // Where a key came twice, its lists stand here one behind the other, and any of them may be the last.
+    let is_ambiguous = found.findings.iter().any(|finding| finding.check == Check::RequestAmbiguous);
+    let read: Vec<_> = options.iter().map(|option| security_option(option)).collect();
+    let last = ["seccomp", "apparmor", "no-new-privileges"]
+        .map(|of| (of, read.iter().rposition(|(key, _)| *key == of).unwrap_or_default()));
+    for (index, (option, (key, check))) in options.iter().zip(&read).enumerate() {
+        let is_overruled = last.iter().any(|(of, last)| of == key && index < *last);
+        if let Some(check) = check.filter(|_| !is_overruled || is_ambiguous) {
+            // A custom profile is a whole document; its name says enough.
+            let detail = if option.contains('{') { "a profile of its own" } else { option };
+            found.add(check, format!("{at}.SecurityOpt[{index}]"), detail);
+        }
     }
-    let off = !no_new_privileges && is_strict(found);
+    let kept = read.iter().any(|(key, _)| *key == "no-new-privileges");
+    let off = !kept && is_strict(found);
     found.add_if(off, Check::SecurityNewPrivileges, &format!("{at}.SecurityOpt"), "no-new-privileges is not set");
+}
+
+/// The key of an option, and what it weakens. The engine splits at the first `=` if there is one anywhere, else at the first
+/// `:`; two options are a bare word.
+fn security_option(option: &str) -> (&str, Option<Check>) {
+    let (key, value) = option.split_once('=').or_else(|| option.split_once(':')).unwrap_or((option, ""));
+    let check = match (key, value) {
+        ("no-new-privileges", "1" | "t" | "T" | "true" | "TRUE" | "True") => None,
+        ("no-new-privileges", _) if option == key => None,
+        ("seccomp", "" | "builtin") | ("apparmor", "docker-default" | "") => None,
+        ("seccomp", _profile) => Some(Check::SecuritySeccomp),
+        ("apparmor", _profile) => Some(Check::SecurityApparmor),
+        ("label" | "disable", _) => Some(Check::SecuritySelinux),
+        ("no-new-privileges", _off) => Some(Check::SecurityNewPrivileges),
+        // systempaths, unmask, writable-cgroups, and what nobody knows.
+        _other => Some(Check::SecurityMaskedPaths),
+    };
+    (key, check)
 }
 
 /// Absence of a guard is a finding only where the profile asks for it, or each ordinary container would have one.

@@ -39,6 +39,13 @@ pub(super) fn driver_options<K: AsRef<str>, V>(found: &mut Found<'_>, options: &
     }
 }
 
+/// Whether a network may have such a name. Engines take more; what is left out here is what some read as more than a name.
+pub(super) fn is_name(text: &str) -> bool {
+    let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    let is_inside = |byte: u8| is_of_word(byte) || matches!(byte, b'-' | b'.' | b' ');
+    text.bytes().next().is_some_and(is_of_word) && !text.ends_with(' ') && text.bytes().all(is_inside)
+}
+
 /// Judges a network by name.
 pub(super) fn join(found: &mut Found<'_>, network: &str, field: &str) {
     if network == "host" {
@@ -56,7 +63,7 @@ fn publish(found: &mut Found<'_>, binding: &PortBinding<'_>, at: &str) {
     let (first, last) = binding.host_port.split_once('-').unwrap_or((&binding.host_port, &binding.host_port));
     let port = |text: &str| if text.is_empty() { Some(0) } else { text.parse::<u16>().ok() };
     let listed = match (address, port(first), port(last)) {
-        (Some(address), Some(first), Some(last)) => found
+        (Some(address), Some(first), Some(last)) if first <= last => found
             .profile
             .publish
             .iter()
