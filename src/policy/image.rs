@@ -28,6 +28,8 @@ pub(super) enum Image {
     IdPrefix,
     /// By name.
     Name(Reference),
+    /// Every tag of a repository: a pull or a push that names none.
+    Repository(Reference),
 }
 
 impl Image {
@@ -38,10 +40,33 @@ impl Image {
         if !hex.is_empty() && is_hex(hex) {
             return Some(if hex.len() == ID_DIGITS { Self::Id(format!("sha256:{hex}")) } else { Self::IdPrefix });
         }
-        let reference = Reference::from_str(text).ok()?;
-        // Docker takes an upper-case first component for a registry, oci-spec for a part of Docker Hub's name.
-        let is_dockers = text.is_ascii() && !reference.repository().bytes().any(|byte| byte.is_ascii_uppercase());
-        is_dockers.then_some(Self::Name(reference))
+        Some(Self::Name(reference(text)?))
+    }
+
+    /// Reads what a pull or a push names: never an id. A tag beside the name replaces the name's own, and may be a digest.
+    pub(super) fn in_registry(name: &str, tag: &str) -> Option<Self> {
+        // Older clients end a name with a colon for all tags.
+        let name = name.strip_suffix(':').unwrap_or(name);
+        let (tagged, digest) = name.split_once('@').map_or((name, None), |(tagged, digest)| (tagged, Some(digest)));
+        let split = tagged.rsplit_once(':').filter(|(_, tag)| !tag.contains('/'));
+        let repository = split.map_or(tagged, |(repository, _)| repository);
+        if tag.is_empty() {
+            let reference = reference(name)?;
+            let names_all = split.is_none() && digest.is_none();
+            return Some(if names_all { Self::Repository(reference) } else { Self::Name(reference) });
+        }
+        let digest = digest.map(|digest| format!("@{digest}")).unwrap_or_default();
+        let whole =
+            if tag.contains(':') { format!("{repository}@{tag}") } else { format!("{repository}:{tag}{digest}") };
+        Some(Self::Name(reference(&whole)?))
+    }
+
+    /// Reads the name that an image is to get: without a tag it is `latest`.
+    pub(super) fn to_be(name: &str, tag: &str) -> Option<Self> {
+        match Self::in_registry(name, tag)? {
+            Self::Repository(name) => Some(Self::Name(name)),
+            named => Some(named),
+        }
     }
 
     /// The same image, knowing what the engine holds under that text: the start of an id is that id if the engine says so.
@@ -53,21 +78,35 @@ impl Image {
     }
 
     pub(super) fn is_latest(&self) -> bool {
-        matches!(self, Self::Name(name) if name.digest().is_none() && name.tag().is_none_or(|tag| tag == "latest"))
+        match self {
+            Self::Name(name) => name.digest().is_none() && name.tag().is_none_or(|tag| tag == "latest"),
+            Self::Repository(_) => true,
+            Self::Id(_) | Self::IdPrefix => false,
+        }
     }
 
     pub(super) fn is_pinned(&self) -> bool {
         match self {
             Self::Id(_) => true,
-            Self::IdPrefix => false,
+            Self::IdPrefix | Self::Repository(_) => false,
             Self::Name(name) => name.digest().is_some(),
         }
     }
 }
 
+fn reference(text: &str) -> Option<Reference> {
+    let reference = Reference::from_str(text).ok()?;
+    // Docker takes an upper-case first component for a registry, oci-spec for a part of Docker Hub's name.
+    let is_dockers = text.is_ascii() && !reference.repository().bytes().any(|byte| byte.is_ascii_uppercase());
+    is_dockers.then_some(reference)
+}
+
 impl ImagePattern {
     /// Reads an entry of `images`.
     pub(super) fn parse(text: &str) -> Option<Self> {
+        if text.is_empty() {
+            return None;
+        }
         if let Some(hex) = text.strip_prefix("sha256:") {
             return is_digest(hex).then(|| Self::Id(text.to_owned()));
         }
@@ -115,7 +154,6 @@ impl ImagePattern {
         match (self, image) {
             (Self::Id(listed), Image::Id(id)) => listed == id,
             (Self::Name { repository, tag, digest }, Image::Name(name)) => {
-                let path = format!("{}/{}", name.registry(), name.repository());
                 let fits = match (digest.as_deref(), tag) {
                     (Some(digest), _) => name.digest() == Some(digest),
                     // `name:tag@digest` is whatever the digest is, and the tag proves nothing.
@@ -124,9 +162,15 @@ impl ImagePattern {
                     }
                     (None, None) => true,
                 };
-                fits && repository.is_match(&path)
+                fits && repository.is_match(path(name))
             }
-            (Self::Id(_) | Self::Name { .. }, Image::Id(_) | Image::IdPrefix | Image::Name(_)) => false,
+            (Self::Name { repository, tag: None, digest: None }, Image::Repository(name)) => {
+                repository.is_match(path(name))
+            }
+            (
+                Self::Id(_) | Self::Name { .. },
+                Image::Id(_) | Image::IdPrefix | Image::Name(_) | Image::Repository(_),
+            ) => false,
         }
     }
 }
@@ -134,6 +178,10 @@ impl ImagePattern {
 fn is_start_of(text: &str, id: &str) -> bool {
     let hex = |text: &str| text.strip_prefix("sha256:").unwrap_or(text).to_owned();
     hex(id).starts_with(&hex(text))
+}
+
+fn path(name: &Reference) -> String {
+    format!("{}/{}", name.registry(), name.repository())
 }
 
 fn is_hex(text: &str) -> bool {

@@ -4,11 +4,10 @@ use jiff::Timestamp;
 
 use super::checks::{self, Found};
 use super::facts::Facts;
-use super::image::Image;
 use super::principal::Principal;
 use super::{Action, Check, Finding, Mode, Policy, Reaction, Verdict};
 use crate::peer::Peer;
-use crate::request::{Body, Call};
+use crate::request::Call;
 
 /// Judges one call. Every finding is reported, never only the first.
 pub fn judge(policy: &Policy, peer: &Peer, call: &Call<'_>, facts: &Facts<'_>) -> Verdict {
@@ -57,8 +56,9 @@ fn except(policy: &Policy, principal: &str, call: &Call<'_>, now: Timestamp, fin
     if finding.reaction != Reaction::Deny {
         return;
     }
-    let text = if let Body::ContainerCreate(create) = &call.body { create.image.as_deref() } else { None };
-    let image = text.and_then(Image::parse);
+    // The source of an image mount is not the image that an exception is for.
+    let is_mounts = finding.field.contains("Mounts[") && finding.check.id().starts_with("image.");
+    let image = checks::image_of(call).filter(|_| !is_mounts);
     let covering = policy.exceptions.iter().find(|exception| {
         let whom = exception.principals.is_empty() || exception.principals.iter().any(|name| name == principal);
         let what = exception.checks.contains(&finding.check);

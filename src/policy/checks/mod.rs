@@ -2,11 +2,13 @@
 
 mod container;
 mod guards;
+mod image;
 mod mounts;
 mod network;
 mod operation;
 mod stored;
 
+pub(super) use image::of_call as image_of;
 pub(super) use operation::check;
 
 use std::cell::OnceCell;

@@ -1,6 +1,6 @@
 //! Which endpoint is called, by whom, and the bodies that are not a container's.
 
-use super::{Found, container, mounts, network, stored};
+use super::{Found, container, image, mounts, network, stored};
 use crate::peer::Peer;
 use crate::policy::Check;
 use crate::policy::mount::reaches_host;
@@ -12,6 +12,7 @@ pub(in crate::policy) fn check(found: &mut Found<'_>, call: &Call<'_>) {
         found.add(Check::of_irregular(odd.kind), &odd.field, &odd.detail);
     }
     endpoint(found, call);
+    image::check(found, call);
     match &call.body {
         Body::Unread | Body::ExecStart(_) => {}
         Body::ContainerCreate(create) => container::create(found, create, found.facts.known.image.as_ref()),

@@ -1,6 +1,7 @@
 //! The reference policy against requests that must and must not pass, and policy files with mistakes.
 
 mod guards;
+mod images;
 mod known;
 mod lists;
 mod roads;

@@ -9,7 +9,7 @@ use crate::request::{
     RestartPolicy,
 };
 
-const CREATE: &str = "/v1.41/containers/create";
+pub(super) const CREATE: &str = "/v1.41/containers/create";
 
 /// What a profile of the given fields and reactions denies.
 pub(super) fn under(fields: &str, reactions: &str, body: &str) -> Vec<&'static str> {

@@ -1,0 +1,85 @@
+//! Images by the names that calls give them: what is used, pulled and pushed, and what takes a name.
+
+use super::Found;
+use crate::policy::Check;
+use crate::policy::image::Image;
+use crate::request::{Asked, Body, Call, Operation};
+
+/// The image that a call is about.
+pub(in crate::policy) fn of_call(call: &Call<'_>) -> Option<Image> {
+    match (&call.body, call.asked.operation) {
+        (Body::ContainerCreate(create), _) => Image::parse(create.image.as_deref()?),
+        (_, Operation::ImageCreate) => {
+            let name = first(call.asked, "fromImage");
+            if name.is_empty() { None } else { Image::in_registry(name, first(call.asked, "tag")) }
+        }
+        (_, Operation::ImagePush) => {
+            Image::in_registry(call.asked.resource.as_deref().unwrap_or_default(), first(call.asked, "tag"))
+        }
+        _other => None,
+    }
+}
+
+/// An image that is fetched, against what the profile lists.
+fn fetched(found: &mut Found<'_>, image: &Image, text: &str, field: &str) {
+    found.add_if(!is_listed(found, image), Check::ImageNotAllowed, field, text);
+    found.add_if(image.is_latest(), Check::ImageLatest, field, text);
+    found.add_if(!image.is_pinned(), Check::ImageNotPinned, field, text);
+}
+
+/// Pulls, imports, pushes, and builds and commits that give a name.
+pub(super) fn check(found: &mut Found<'_>, call: &Call<'_>) {
+    let asked = call.asked;
+    let (repo, tag) = (first(asked, "repo"), first(asked, "tag"));
+    match (asked.operation, &call.body) {
+        (Operation::ImageCreate, _) => {
+            let (name, source) = (first(asked, "fromImage"), first(asked, "fromSrc"));
+            if name.is_empty() {
+                takes(found, repo, tag, "query.repo");
+            } else {
+                pulled(found, call, &told(name, tag));
+            }
+            // Beside fromImage it is left aside by Docker; without it the class says that this is an import.
+            let both = !name.is_empty() && !source.is_empty();
+            found.add_if(both, Check::ImageLoad, "query.fromSrc", "an import beside a pull");
+        }
+        (Operation::ImagePush, _) => {
+            let name = told(asked.resource.as_deref().unwrap_or_default(), tag);
+            let is_listed = of_call(call).is_some_and(|image| is_listed(found, &image));
+            found.add_if(!is_listed, Check::ImageNotAllowed, "path", &name);
+        }
+        (Operation::ImageCommit, _) => takes(found, repo, tag, "query.repo"),
+        (_, Body::Build(build)) => build.tags.iter().for_each(|name| takes(found, name, "", "query.t")),
+        _other => {}
+    }
+}
+
+fn pulled(found: &mut Found<'_>, call: &Call<'_>, text: &str) {
+    match of_call(call) {
+        Some(image @ Image::Repository(_)) => fetched(found, &image, &format!("{text} (all tags)"), "query.fromImage"),
+        Some(image) => fetched(found, &image, text, "query.fromImage"),
+        None => found.add(Check::ImageNotAllowed, "query.fromImage", text),
+    }
+}
+
+/// Whoever gives an image of his own a listed name has it run as the listed one.
+fn takes(found: &mut Found<'_>, name: &str, tag: &str, field: &str) {
+    let is_listed = Image::to_be(name, tag).is_some_and(|image| is_listed(found, &image));
+    found.add_if(is_listed, Check::ImageTag, field, &told(name, tag));
+}
+
+fn is_listed(found: &Found<'_>, image: &Image) -> bool {
+    found.profile.images.iter().any(|pattern| pattern.lists(image))
+}
+
+fn told(name: &str, tag: &str) -> String {
+    match tag {
+        "" => name.to_owned(),
+        digest if digest.contains(':') => format!("{name}@{digest}"),
+        tag => format!("{name}:{tag}"),
+    }
+}
+
+fn first<'a>(asked: &'a Asked, key: &str) -> &'a str {
+    asked.query.first(key).unwrap_or_default()
+}
