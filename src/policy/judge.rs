@@ -1,7 +1,5 @@
 //! The judgement: who is claimed by which principal, and what every check that fires leads to.
 
-use jiff::Timestamp;
-
 use super::checks::{self, Found};
 use super::facts::Facts;
 use super::principal::Principal;
@@ -28,7 +26,7 @@ pub fn judge(policy: &Policy, peer: &Peer, call: &Call<'_>, facts: &Facts<'_>) -
     }
     let mut findings = found.findings;
     for finding in &mut findings {
-        except(policy, name, call, facts.now, finding);
+        except(policy, name, call, facts, finding);
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.reaction));
     let mode = policy.mode_of(profile);
@@ -52,19 +50,19 @@ pub fn judge(policy: &Policy, peer: &Peer, call: &Call<'_>, facts: &Facts<'_>) -
 }
 
 /// Lowers a denial that a known-good exception covers; the finding stays, with its reason.
-fn except(policy: &Policy, principal: &str, call: &Call<'_>, now: Timestamp, finding: &mut Finding) {
+fn except(policy: &Policy, principal: &str, call: &Call<'_>, facts: &Facts<'_>, finding: &mut Finding) {
     if finding.reaction != Reaction::Deny {
         return;
     }
     // The source of an image mount is not the image that an exception is for.
     let is_mounts = finding.field.contains("Mounts[") && finding.check.id().starts_with("image.");
-    let image = checks::image_of(call).filter(|_| !is_mounts);
+    let images = if is_mounts { Vec::new() } else { checks::images_of(call, facts.known) };
     let covering = policy.exceptions.iter().find(|exception| {
         let whom = exception.principals.is_empty() || exception.principals.iter().any(|name| name == principal);
         let what = exception.checks.contains(&finding.check);
         let which = exception.images.is_empty()
-            || image.as_ref().is_some_and(|image| exception.images.iter().any(|pattern| pattern.lists(image)));
-        whom && what && which && exception.expires.is_none_or(|end| now < end)
+            || images.iter().any(|image| exception.images.iter().any(|pattern| pattern.lists(image)));
+        whom && what && which && exception.expires.is_none_or(|end| facts.now < end)
     });
     if let Some(exception) = covering {
         finding.reaction = Reaction::Allow;

@@ -2,22 +2,35 @@
 
 use super::Found;
 use crate::policy::Check;
+use crate::policy::facts::{HeldImage, Known};
 use crate::policy::image::Image;
 use crate::request::{Asked, Body, Call, Operation};
 
-/// The image that a call is about.
-pub(in crate::policy) fn of_call(call: &Call<'_>) -> Option<Image> {
+/// The image that a call is about, by its name and by the id that the engine holds under it.
+pub(in crate::policy) fn of_call(call: &Call<'_>, known: &Known) -> Vec<Image> {
+    let by_name = |text: &str, held: Option<&HeldImage>| {
+        let named = Image::parse(text).map(|image| image.known_as(text, held));
+        named.into_iter().chain(held.map(|held| Image::Id(held.id.clone()))).collect()
+    };
     match (&call.body, call.asked.operation) {
-        (Body::ContainerCreate(create), _) => Image::parse(create.image.as_deref()?),
-        (_, Operation::ImageCreate) => {
-            let name = first(call.asked, "fromImage");
-            if name.is_empty() { None } else { Image::in_registry(name, first(call.asked, "tag")) }
+        (Body::ContainerCreate(create), _) => {
+            by_name(create.image.as_deref().unwrap_or_default(), known.image.as_ref())
         }
-        (_, Operation::ImagePush) => {
-            Image::in_registry(call.asked.resource.as_deref().unwrap_or_default(), first(call.asked, "tag"))
+        (_, Operation::ImageCreate | Operation::ImagePush) => in_registry(call.asked).into_iter().collect(),
+        (_, operation) if operation.uses_container() => {
+            known.container.as_ref().map(|stored| by_name(&stored.reference, Some(&stored.image))).unwrap_or_default()
         }
-        _other => None,
+        _other => Vec::new(),
     }
+}
+
+/// What a pull or a push names.
+fn in_registry(asked: &Asked) -> Option<Image> {
+    let name = match asked.operation {
+        Operation::ImageCreate => first(asked, "fromImage"),
+        _push => asked.resource.as_deref().unwrap_or_default(),
+    };
+    if name.is_empty() { None } else { Image::in_registry(name, first(asked, "tag")) }
 }
 
 /// An image that is fetched, against what the profile lists.
@@ -37,7 +50,7 @@ pub(super) fn check(found: &mut Found<'_>, call: &Call<'_>) {
             if name.is_empty() {
                 takes(found, repo, tag, "query.repo");
             } else {
-                pulled(found, call, &told(name, tag));
+                pulled(found, asked, &told(name, tag));
             }
             // Beside fromImage it is left aside by Docker; without it the class says that this is an import.
             let both = !name.is_empty() && !source.is_empty();
@@ -45,7 +58,7 @@ pub(super) fn check(found: &mut Found<'_>, call: &Call<'_>) {
         }
         (Operation::ImagePush, _) => {
             let name = told(asked.resource.as_deref().unwrap_or_default(), tag);
-            let is_listed = of_call(call).is_some_and(|image| is_listed(found, &image));
+            let is_listed = in_registry(asked).is_some_and(|image| is_listed(found, &image));
             found.add_if(!is_listed, Check::ImageNotAllowed, "path", &name);
         }
         (Operation::ImageCommit, _) => takes(found, repo, tag, "query.repo"),
@@ -54,8 +67,8 @@ pub(super) fn check(found: &mut Found<'_>, call: &Call<'_>) {
     }
 }
 
-fn pulled(found: &mut Found<'_>, call: &Call<'_>, text: &str) {
-    match of_call(call) {
+fn pulled(found: &mut Found<'_>, asked: &Asked, text: &str) {
+    match in_registry(asked) {
         Some(image @ Image::Repository(_)) => fetched(found, &image, &format!("{text} (all tags)"), "query.fromImage"),
         Some(image) => fetched(found, &image, text, "query.fromImage"),
         None => found.add(Check::ImageNotAllowed, "query.fromImage", text),

@@ -8,7 +8,7 @@ mod network;
 mod operation;
 mod stored;
 
-pub(super) use image::of_call as image_of;
+pub(super) use image::of_call as images_of;
 pub(super) use operation::check;
 
 use std::cell::OnceCell;

@@ -1,8 +1,11 @@
 //! Images that are pulled, pushed, and given names.
 
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+
 use super::roads::CREATE;
-use super::{denying, judged, policy};
-use crate::policy::{Action, Policy};
+use super::{caller, denying, judged, policy};
+use crate::policy::{Action, Facts, Known, Policy, Stored, judge};
+use crate::request::{Call, Head, read};
 
 const DIGEST: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const OTHER: &str = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
@@ -142,4 +145,24 @@ fn an_exception_for_an_image_is_for_its_pull_and_for_no_image_mounted_beside_it(
         judged(&policy, 1000, "POST", CREATE, &body).action
     };
     assert_eq!(create("evil:1"), Action::Deny);
+}
+
+#[test]
+fn a_container_that_an_exception_let_be_made_may_start() {
+    let policy = policy(
+        "version = 1\nmode = \"enforce\"\n[fallback]\nprofile = \"baseline\"\n[[exception]]\nchecks = [\"privileged\"]\n\
+         images = [\"known:1\"]\nreason = \"known\"\n",
+    );
+    let start = |reference: &str| {
+        let body = format!(r#"{{"Image":"{reference}","HostConfig":{{"Privileged":true}}}}"#).into_bytes();
+        let container = Stored { reference: reference.into(), body, ..Stored::default() };
+        let known = Known { container: Some(container), ..Known::default() };
+        let (method, uri) = (Method::POST, Uri::from_static("/v1.41/containers/c/start"));
+        let headers = HeaderMap::from_iter([(http::header::HOST, HeaderValue::from_static("docker"))]);
+        let asked = read(&Head { method: &method, uri: &uri, version: Version::HTTP_11, headers: &headers });
+        let facts = Facts { now: jiff::Timestamp::UNIX_EPOCH, protected: &[], known: &known };
+        denying(&judge(&policy, &caller(1000), &Call::unread(&asked), &facts))
+    };
+    assert_eq!(start("known:1"), [""; 0]);
+    assert_eq!(start("other:1"), ["privileged"]);
 }
