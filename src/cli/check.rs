@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{BAD_CONFIG, Shared, print};
 use crate::config::{self, Host, Loaded, Report};
 use crate::diagnostic::Severity;
-use crate::policy::Mode;
+use crate::policy::{Mode, Summary, Who};
 
 /// Arguments of `tidewaiter check`.
 #[derive(Debug, clap::Args)]
@@ -20,7 +20,8 @@ pub(super) struct Check {
 }
 
 pub(super) fn run(check: Check) -> ExitCode {
-    let result = config::load(&check.shared.into(), &Host::current());
+    let host = Host::current();
+    let result = config::load(&check.shared.into(), &host);
     let reports = match &result {
         Ok(loaded) => &loaded.reports,
         Err(reports) => reports,
@@ -29,12 +30,15 @@ pub(super) fn run(check: Check) -> ExitCode {
         print::out(json!({
             "ok": result.is_ok(),
             "diagnostics": diagnostics(reports),
-            "would_run": result.as_ref().ok().map(would_run),
+            "would_run": result.as_ref().ok().map(|loaded| would_run(loaded, &host)),
         }));
     } else {
         print::reports(reports);
         match &result {
-            Ok(loaded) => print::out(summary(loaded)),
+            Ok(loaded) => {
+                print::out(summary(loaded));
+                in_force(&loaded.config.policy.summary(host.now)).iter().for_each(print::out);
+            }
             Err(reports) => print::error(count(reports)),
         }
     }
@@ -55,6 +59,35 @@ fn summary(loaded: &Loaded) -> String {
         policy(loaded),
         config.audit.journal.display(),
     )
+}
+
+/// What the policy comes to, line by line.
+fn in_force(summary: &Summary) -> Vec<String> {
+    let mut lines = Vec::new();
+    if !summary.refuses {
+        lines.push("nothing is refused: every call is forwarded, and what would be refused is recorded".to_owned());
+    }
+    let applies = |who: &Who| {
+        let admin = if who.admin { ", admin" } else { "" };
+        format!("{}: profile {}, {} mode{admin}", who.name, who.profile, mode(who.mode))
+    };
+    let principal = |who: &Who| format!("  {}; {}", applies(who), who.matches.join(", or "));
+    if !summary.principals.is_empty() {
+        lines.push("principals, the first that claims a caller:".to_owned());
+        lines.extend(summary.principals.iter().map(principal));
+    }
+    lines.push(applies(&summary.fallback));
+    if !summary.profiles.is_empty() {
+        let profiles: Vec<String> =
+            summary.profiles.iter().map(|which| format!("{} extends {}", which.name, which.extends)).collect();
+        lines.push(format!("profiles: {}", profiles.join(", ")));
+    }
+    if summary.exceptions > 0 {
+        lines.push(format!("exceptions: {}, of which {} expired", summary.exceptions, summary.expired.len()));
+        lines
+            .extend(summary.expired.iter().map(|expired| format!("  expired on {}: {:?}", expired.on, expired.reason)));
+    }
+    lines
 }
 
 /// How many mistakes there are, in words.
@@ -84,14 +117,18 @@ const fn mode(mode: Mode) -> &'static str {
     }
 }
 
-fn would_run(loaded: &Loaded) -> Value {
+fn would_run(loaded: &Loaded, host: &Host) -> Value {
     let config = &loaded.config;
     json!({
         "doors": config.doors.iter().map(|door| json!({"name": door.name, "address": door.address.to_string()}))
             .collect::<Vec<_>>(),
         "engine": config.engine.to_string(),
         "mode": mode(config.policy.mode()),
-        "policy": {"file": loaded.policy, "sha256": config.policy.sha256().as_ref()},
+        "policy": {
+            "file": loaded.policy,
+            "sha256": config.policy.sha256().as_ref(),
+            "summary": config.policy.summary(host.now),
+        },
         "journal": config.audit.journal,
         "state": config.state,
     })

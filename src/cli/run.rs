@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{BAD_CONFIG, NO, Shared, USAGE, check, print};
 use crate::audit::Follower;
-use crate::config::{self, Config, Host};
+use crate::config::{self, Config, Host, Report};
 
 /// Arguments of `tidewaiter run`.
 #[derive(Debug, clap::Args)]
@@ -37,13 +37,29 @@ pub(super) fn run(run: Run) -> ExitCode {
             return ExitCode::from(BAD_CONFIG);
         }
     };
-    print::reports(&loaded.reports);
     log(filter);
+    warn(&loaded.reports);
     match serve(loaded.config) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             print::error(why);
             ExitCode::from(NO)
+        }
+    }
+}
+
+/// On a terminal with carets; elsewhere as log records, so that nothing else stands among them.
+fn warn(reports: &[Report]) {
+    if io::stderr().is_terminal() {
+        print::reports(reports);
+        return;
+    }
+    for report in reports {
+        for found in &report.diagnostics {
+            let start = found.span.as_ref().map(|span| report.source.place(span.start));
+            let (line, column) = start.unzip();
+            let (file, help) = (report.source.path.display(), found.help.as_deref());
+            tracing::warn!(%file, line, column, help, "{}", found.message);
         }
     }
 }

@@ -2,9 +2,13 @@
 
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+
 /// Who we run as, and where that user's files go.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Host {
+    /// Now, for what has expired by now.
+    pub now: Timestamp,
     /// Effective user id.
     pub uid: u32,
     /// `$XDG_RUNTIME_DIR`.
@@ -23,6 +27,7 @@ impl Host {
     /// Reads the environment.
     pub fn current() -> Self {
         Self {
+            now: Timestamp::now(),
             uid: nix::unistd::geteuid().as_raw(),
             runtime: directory("XDG_RUNTIME_DIR"),
             state: directory("XDG_STATE_HOME").or_else(|| Some(directory("HOME")?.join(".local/state"))),

@@ -90,10 +90,8 @@ struct Places {
 
 fn assemble(draft: Draft, policy: Policy, places: Places) -> Config {
     // Enforce loses no record; monitor changes nothing that a client can see.
-    let on_failure = draft.on_failure.unwrap_or(match policy.mode() {
-        Mode::Enforce => OnFailure::Refuse,
-        Mode::Monitor => OnFailure::Forward,
-    });
+    let enforces = policy.refuses();
+    let on_failure = draft.on_failure.unwrap_or(if enforces { OnFailure::Refuse } else { OnFailure::Forward });
     let limits = draft.limits;
     Config {
         engine: engine::Address::Unix(places.engine),
@@ -166,15 +164,16 @@ fn read_policy(
             return (None, Some(path));
         }
     };
-    let (policy, diagnostics) = match Policy::parse(&source) {
+    let (policy, mut diagnostics) = match Policy::parse(&source) {
         Ok((policy, warnings)) => (Some(policy), warnings),
         Err(mistakes) => (None, mistakes),
     };
-    reports.push(Report { source, diagnostics });
     let policy = policy.map(|policy| match flags.mode {
         Some(mode) => policy.with_mode(mode),
         None => policy,
     });
+    diagnostics.extend(policy.iter().flat_map(|policy| policy.warnings(host.now)));
+    reports.push(Report { source, diagnostics });
     (policy, Some(path))
 }
 

@@ -154,6 +154,7 @@ proptest! {
 fn place() -> (tempfile::TempDir, Host) {
     let directory = tempfile::tempdir().unwrap();
     let host = Host {
+        now: jiff::Timestamp::UNIX_EPOCH,
         uid: nix::unistd::geteuid().as_raw(),
         runtime: Some(directory.path().join("run")),
         state: Some(directory.path().join("state")),
@@ -192,6 +193,20 @@ fn without_a_file_everything_has_a_default() {
     assert_eq!(config.doors[0].address.to_string(), "unix:///run/tidewaiter/docker.sock");
     assert_eq!(config.audit.journal, Path::new("/var/log/tidewaiter/journal.jsonl"));
     assert_eq!(config.state, Path::new("/var/lib/tidewaiter"));
+}
+
+#[test]
+fn records_are_kept_where_one_profile_enforces() {
+    let (directory, host) = place();
+    let policy = directory.path().join("policy.toml");
+    let text = |mode: &str| {
+        format!("version = 1\nmode = 'monitor'\n[fallback]\nprofile = 'own'\n[profile.own]\nmode = '{mode}'\n")
+    };
+    for (mode, expected) in [("enforce", OnFailure::Refuse), ("monitor", OnFailure::Forward)] {
+        write(&policy, &text(mode), 0o644);
+        let flags = Flags { policy: Some(policy.clone()), ..Flags::default() };
+        assert_eq!(load(&flags, &host).unwrap().config.audit.on_failure, expected, "{mode}");
+    }
 }
 
 #[test]

@@ -63,10 +63,8 @@ impl Image {
 
     /// Reads the name that an image is to get: without a tag it is `latest`.
     pub(super) fn to_be(name: &str, tag: &str) -> Option<Self> {
-        match Self::in_registry(name, tag)? {
-            Self::Repository(name) => Some(Self::Name(name)),
-            named => Some(named),
-        }
+        let image = Self::in_registry(name, tag)?;
+        Some(if let Self::Repository(name) = image { Self::Name(name) } else { image })
     }
 
     /// The same image, knowing what the engine holds under that text: the start of an id is that id if the engine says so.

@@ -80,7 +80,7 @@ impl Policy {
         self.principals.iter().find(|principal| principal.claims(peer))
     }
 
-    fn profile(&self, claimed: Option<&Principal>) -> &super::profile::Profile {
+    pub(super) fn profile(&self, claimed: Option<&Principal>) -> &super::profile::Profile {
         let name = claimed.map_or(self.fallback.as_str(), |principal| principal.profile.as_str());
         self.profiles.get(name).unwrap_or(&self.restricted)
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::ops::Range;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -22,6 +23,8 @@ use crate::diagnostic::{Diagnostic, Severity, Source};
 #[derive(Debug, Clone)]
 pub struct Policy {
     mode: Mode,
+    /// Whether the file says its mode, or somebody else does.
+    mode_is_said: bool,
     /// A mode that overrides the profiles' own.
     forced: bool,
     sha256: Arc<str>,
@@ -41,6 +44,8 @@ pub(super) struct Exception {
     pub(super) principals: Vec<String>,
     pub(super) images: Vec<ImagePattern>,
     pub(super) reason: String,
+    /// Where its last day is written, else its reason.
+    pub(super) span: Range<usize>,
     /// The first moment at which it no longer applies.
     pub(super) expires: Option<Timestamp>,
 }
@@ -61,6 +66,7 @@ impl Policy {
         let (profiles, restricted) = builtins();
         Self {
             mode,
+            mode_is_said: true,
             forced: false,
             sha256: Arc::from("builtin:baseline"),
             generation: 1,
@@ -92,8 +98,19 @@ impl Policy {
         }
         let mode = file.mode.unwrap_or(Mode::Monitor);
         let sha256 = hex(&Sha256::digest(source.text.as_bytes())).into();
-        let policy =
-            Self { mode, forced: false, sha256, generation: 1, principals, fallback, profiles, restricted, exceptions };
+        let mode_is_said = file.mode.is_some();
+        let policy = Self {
+            mode,
+            mode_is_said,
+            forced: false,
+            sha256,
+            generation: 1,
+            principals,
+            fallback,
+            profiles,
+            restricted,
+            exceptions,
+        };
         Ok((policy, found))
     }
 
@@ -101,6 +118,7 @@ impl Policy {
     #[must_use]
     pub fn with_mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
+        self.mode_is_said = true;
         self.forced = true;
         self
     }
@@ -108,6 +126,10 @@ impl Policy {
     /// The file's mode.
     pub const fn mode(&self) -> Mode {
         self.mode
+    }
+
+    pub(super) const fn is_mode_said(&self) -> bool {
+        self.mode_is_said
     }
 
     pub(super) fn mode_of(&self, profile: &Profile) -> Mode {
@@ -127,11 +149,6 @@ impl Policy {
     /// Whether any principal is matched by the image of the container the caller runs in, so that the engine must be asked.
     pub fn asks_caller_image(&self) -> bool {
         self.principals.iter().any(Principal::asks_image)
-    }
-
-    /// Names of the principals, in the order in which they are asked.
-    pub fn principals(&self) -> impl Iterator<Item = &str> {
-        self.principals.iter().map(|principal| principal.name.as_str())
     }
 
     pub(super) fn has_principals(&self) -> bool {
@@ -192,7 +209,7 @@ fn one<'a, T: Deserialize<'a>>(mut value: Spanned<DeValue<'a>>, found: &mut Vec<
             Err(mistake) => of_toml(&mistake),
         };
         let place = mistake.span.clone().unwrap_or_else(|| whole.clone());
-        let is_at = |part: std::ops::Range<usize>| part.start <= place.start && place.end <= part.end;
+        let is_at = |part: Range<usize>| part.start <= place.start && place.end <= part.end;
         let DeValue::Table(table) = value.get_mut() else {
             found.push(Diagnostic { span: Some(place), ..mistake });
             return None;
@@ -239,12 +256,12 @@ fn of_toml(toml: &toml::de::Error) -> Diagnostic {
     Diagnostic { severity: Severity::Error, span: toml.span(), message, help: None }
 }
 
-pub(super) fn error(span: std::ops::Range<usize>, message: &str, help: Option<&str>) -> Diagnostic {
+pub(super) fn error(span: Range<usize>, message: &str, help: Option<&str>) -> Diagnostic {
     let help = help.map(ToOwned::to_owned);
     Diagnostic { severity: Severity::Error, span: Some(span), message: message.to_owned(), help }
 }
 
-pub(super) fn warning(span: std::ops::Range<usize>, message: &str) -> Diagnostic {
+pub(super) fn warning(span: Range<usize>, message: &str) -> Diagnostic {
     Diagnostic { severity: Severity::Warning, span: Some(span), message: message.to_owned(), help: None }
 }
 

@@ -18,6 +18,8 @@ mod facts;
 mod image;
 mod judge;
 mod mount;
+// What it comes to.
+mod summary;
 
 pub use check::Check;
 pub use facts::{
@@ -26,6 +28,7 @@ pub use facts::{
 pub use judge::judge;
 pub use load::Policy;
 pub use mount::{Sources, joined, sources, volume_sources};
+pub use summary::{Expired, Summary, Which, Who};
 pub use verdict::{Action, Finding, Permit, Reaction, Verdict};
 
 /// Whether a policy refuses or only records.

@@ -18,6 +18,8 @@ pub(super) struct Principal {
 /// All that is said must hold.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Matcher {
+    /// In words.
+    pub(super) said: String,
     pub(super) uid: Option<u32>,
     pub(super) gid: Option<u32>,
     pub(super) user: Option<GlobMatcher>,

@@ -13,6 +13,8 @@ use crate::request::ApiVersion;
 #[derive(Debug, Clone)]
 pub(super) struct Profile {
     pub(super) name: String,
+    /// `None`: built in.
+    pub(super) extends: Option<String>,
     pub(super) mode: Option<Mode>,
     pub(super) reactions: HashMap<Check, Reaction>,
     pub(super) images: Vec<ImagePattern>,
@@ -102,6 +104,7 @@ impl Profile {
         let localtime = ["/etc/localtime", "/etc/timezone"];
         Some(Self {
             name: name.to_owned(),
+            extends: None,
             mode: None,
             reactions: Check::ALL.iter().map(|&check| (check, reaction(check))).collect(),
             images: Vec::new(),
@@ -123,6 +126,7 @@ impl Profile {
     pub(super) fn nothing() -> Self {
         Self {
             name: "nothing".to_owned(),
+            extends: None,
             mode: None,
             reactions: HashMap::new(),
             images: Vec::new(),

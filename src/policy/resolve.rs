@@ -60,7 +60,8 @@ impl Resolver {
     }
 
     fn profile(&mut self, name: &str, base: Profile, raw: &raw::Profile) -> Profile {
-        let mut profile = Profile { name: name.to_owned(), mode: raw.mode.or(base.mode), ..base };
+        let extends = Some(base.name.clone());
+        let mut profile = Profile { name: name.to_owned(), extends, mode: raw.mode.or(base.mode), ..base };
         self.list(raw.images.as_ref(), &mut profile.images, ImagePattern::parse, "image pattern");
         self.list(
             raw.capabilities.as_ref(),
@@ -204,7 +205,16 @@ impl Resolver {
                 "match by uid, user, gid, group or in-container",
             );
         }
+        let text = |word: &str, text: Option<&Spanned<String>>| Some(format!("{word} {}", text?.get_ref()));
+        let said = [
+            raw.uid.map(|uid| format!("uid {uid}")),
+            raw.gid.map(|gid| format!("gid {gid}")),
+            text("user", raw.user.as_ref()),
+            text("group", raw.group.as_ref()),
+            text("in-container", raw.in_container.as_ref()),
+        ];
         let matcher = Matcher {
+            said: said.into_iter().flatten().collect::<Vec<_>>().join(" and "),
             uid: raw.uid,
             gid: raw.gid,
             user: self.pattern(raw.user.as_ref(), glob, "glob of a user"),
@@ -281,6 +291,7 @@ impl Resolver {
             principals: raw.principals.iter().map(|name| name.get_ref().clone()).collect(),
             images,
             reason: raw.reason.get_ref().clone(),
+            span: raw.expires.as_ref().map_or_else(|| raw.reason.span(), Spanned::span),
             expires,
         }
     }

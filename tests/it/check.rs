@@ -71,7 +71,7 @@ fn eight_mistakes_as_json() {
 }
 
 #[test]
-fn what_would_run_is_one_line() {
+fn what_would_run_is_told_where_there_is_no_policy() {
     let config = format!("{PLACES}[listen.local]\naddress = 'unix:///run/door.sock'\n");
     assert_snapshot!(check(&[("tidewaiter.toml", &config)], &["--engine", "unix:///run/engine.sock"]));
 }
@@ -85,6 +85,43 @@ fn a_syntax_error_hides_what_follows_from_it() {
 fn a_policy_that_is_not_there_is_shown_where_it_is_named() {
     let config = format!("policy = 'absent.toml'\n{PLACES}");
     assert_snapshot!(check(&[("tidewaiter.toml", &config)], &[]));
+}
+
+const POLICY: &str = r#"version = 1
+
+[[principal]]
+name    = "operators"
+admin   = true
+profile = "privileged"
+match   = [ { user = "root" }, { group = "wheel" } ]
+
+[[principal]]
+name    = "ci"
+profile = "ci"
+match   = [ { in-container = "registry.example.com/ci/runner:*" } ]
+
+[profile.ci]
+mode  = "enforce"
+binds = [ { path = "/etc/**", access = "ro" } ]
+
+[[exception]]
+checks  = [ "privileged" ]
+reason  = "docker-in-docker runner"
+expires = 2020-01-31
+"#;
+
+#[test]
+fn what_a_policy_comes_to_is_told_with_its_warnings() {
+    let config = format!("policy = 'policy.toml'\n{PLACES}[listen.local]\naddress = 'unix:///run/door.sock'\n");
+    let files = [("tidewaiter.toml", config.as_str()), ("policy.toml", POLICY)];
+    assert_snapshot!(check(&files, &["--engine", "unix:///run/engine.sock"]));
+}
+
+#[test]
+fn what_a_policy_comes_to_as_json() {
+    let config = format!("policy = 'policy.toml'\n{PLACES}[listen.local]\naddress = 'unix:///run/door.sock'\n");
+    let files = [("tidewaiter.toml", config.as_str()), ("policy.toml", POLICY)];
+    assert_snapshot!(check(&files, &["--engine", "unix:///run/engine.sock", "--json"]));
 }
 
 #[test]

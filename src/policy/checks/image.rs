@@ -26,10 +26,8 @@ pub(in crate::policy) fn of_call(call: &Call<'_>, known: &Known) -> Vec<Image> {
 
 /// What a pull or a push names.
 fn in_registry(asked: &Asked) -> Option<Image> {
-    let name = match asked.operation {
-        Operation::ImageCreate => first(asked, "fromImage"),
-        _push => asked.resource.as_deref().unwrap_or_default(),
-    };
+    let is_push = asked.operation == Operation::ImagePush;
+    let name = if is_push { asked.resource.as_deref().unwrap_or_default() } else { first(asked, "fromImage") };
     if name.is_empty() { None } else { Image::in_registry(name, first(asked, "tag")) }
 }
 

@@ -5,6 +5,7 @@ mod images;
 mod known;
 mod lists;
 mod roads;
+mod summary;
 
 use http::{HeaderMap, Method, Uri, Version};
 use jiff::Timestamp;
