@@ -12,6 +12,8 @@ use crate::diagnostic::Diagnostic;
 pub(super) fn check(file: &File, profiles: &BTreeMap<String, Profile>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     shadowed(file, &mut found);
+    numbers(file, &mut found);
+    unbounded(file, &mut found);
     for (name, raw) in &file.profiles {
         let users: Vec<bool> = users(file, name.get_ref());
         let is_extended = file
@@ -28,6 +30,7 @@ pub(super) fn check(file: &File, profiles: &BTreeMap<String, Profile>) -> Vec<Di
         sensitive(raw, profile, &mut found);
         let is_trusted = !users.is_empty() && users.iter().all(|admin| *admin);
         if !is_trusted {
+            unread(raw, profile, &mut found);
             set_uid(raw, profile, &mut found);
         }
     }
@@ -53,6 +56,32 @@ fn shadowed(file: &File, found: &mut Vec<Diagnostic>) {
             );
             found.push(warning(later.name.span(), &message));
         }
+    }
+}
+
+/// A number in place of a name claims nobody, who then is somebody else.
+fn numbers(file: &File, found: &mut Vec<Diagnostic>) {
+    let matchers = file.principals.iter().flat_map(|principal| principal.matchers.get_ref());
+    for (name, key) in matchers.flat_map(|matcher| [(&matcher.user, "uid"), (&matcher.group, "gid")]) {
+        let number = name.as_ref().filter(|name| name.get_ref().bytes().all(|byte| byte.is_ascii_digit()));
+        if let Some(number) = number {
+            let message = format!("'{0}' is read as a name; write {key} = {0} for the number", number.get_ref());
+            found.push(warning(number.span(), &message));
+        }
+    }
+}
+
+/// Exceptions and a fallback that are for everybody.
+fn unbounded(file: &File, found: &mut Vec<Diagnostic>) {
+    for exception in &file.exceptions {
+        if exception.principals.is_none() && exception.images.is_none() {
+            let message = "this exception is for everybody and every image; name principals or images";
+            found.push(warning(exception.checks.span(), message));
+        }
+    }
+    if let Some(fallback) = file.fallback.as_ref().filter(|fallback| fallback.profile.get_ref() == "privileged") {
+        let message = "whoever no principal claims may do everything; keep this profile for principals";
+        found.push(warning(fallback.profile.span(), message));
     }
 }
 
@@ -94,6 +123,28 @@ fn sensitive(raw: &raw::Profile, profile: &Profile, found: &mut Vec<Diagnostic>)
             }
         };
         found.push(warning(bind.path.span(), &message));
+    }
+}
+
+/// What cannot be read in one way cannot be judged: to let it pass is to let pass whatever it may be.
+fn unread(raw: &raw::Profile, profile: &Profile, found: &mut Vec<Diagnostic>) {
+    let judged = [
+        Check::RequestAmbiguous,
+        Check::RequestMalformed,
+        Check::RequestTooLarge,
+        Check::RequestPath,
+        Check::RequestFormBody,
+        Check::RequestHttp2,
+    ];
+    let lowered = |pattern: &str| {
+        let matcher = globset::Glob::new(pattern).ok()?.compile_matcher();
+        judged.into_iter().find(|check| matcher.is_match(check.id()) && profile.reaction(*check) != Reaction::Deny)
+    };
+    for pattern in raw.reactions.keys() {
+        if let Some(check) = lowered(pattern.get_ref()) {
+            let message = format!("\"{}\" lets pass what could not be judged; keep it at \"deny\"", check.id());
+            found.push(warning(pattern.span(), &message));
+        }
     }
 }
 

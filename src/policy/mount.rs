@@ -254,9 +254,15 @@ pub(super) fn reaches_host<K: AsRef<str>, V: AsRef<str>>(driver: Option<&str>, o
     if driver.is_some_and(|driver| !driver.is_empty() && driver != "local") {
         return driver.map(|driver| format!("driver {driver}"));
     }
-    let option = |name: &str| options.iter().find(|(key, _)| key.as_ref() == name).map(|(_, value)| value.as_ref());
-    let is_tmpfs = option("type") == Some("tmpfs") && !option("o").unwrap_or_default().contains("bind");
+    // One that comes twice has its last value, and is judged by its worst.
+    let values = |name: &'static str| {
+        options.iter().filter(move |(key, _)| key.as_ref() == name).map(|(_, value)| value.as_ref())
+    };
+    let mut kinds = values("type").peekable();
+    let is_tmpfs = kinds.peek().is_some()
+        && kinds.all(|kind| kind == "tmpfs")
+        && !values("o").any(|options| options.contains("bind"));
     let only_size = options.iter().all(|(key, _)| key.as_ref() == "size");
     let harmless = options.is_empty() || is_tmpfs || only_size;
-    (!harmless).then(|| option("device").unwrap_or("driver options").to_owned())
+    (!harmless).then(|| values("device").last().unwrap_or("driver options").to_owned())
 }

@@ -39,8 +39,14 @@ impl Principal {
 
 impl Matcher {
     /// Whether everything that is said holds. What is not known of a peer matches nothing.
+    ///
+    /// Root of a container is not root of the host, and its other ids are nobody's here: who runs in a container is claimed
+    /// only where containers are spoken of.
     fn claims(&self, peer: &Peer) -> bool {
         let Peer::Unix(peer) = peer else { return false };
+        if peer.container.is_some() && self.in_container.is_none() {
+            return false;
+        }
         let image = || peer.container.as_ref()?.image.as_deref().and_then(Image::parse);
         self.uid.is_none_or(|uid| peer.uid == Some(uid))
             && self.gid.is_none_or(|gid| peer.gid == Some(gid) || peer.groups.iter().any(|group| group.gid == gid))

@@ -80,11 +80,9 @@ pub(super) enum Access {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) struct Exception {
-    pub(super) checks: Vec<Spanned<String>>,
-    #[serde(default)]
-    pub(super) principals: Vec<Spanned<String>>,
-    #[serde(default)]
-    pub(super) images: Vec<Spanned<String>>,
+    pub(super) checks: Spanned<Vec<Spanned<String>>>,
+    pub(super) principals: Option<Spanned<Vec<Spanned<String>>>>,
+    pub(super) images: Option<Spanned<Vec<Spanned<String>>>>,
     pub(super) reason: Spanned<String>,
     pub(super) expires: Option<Spanned<Datetime>>,
 }

@@ -27,6 +27,7 @@ impl Resolver {
     /// Resolves every profile, each after the one it extends.
     pub(super) fn profiles(&mut self, file: &File) -> BTreeMap<String, Profile> {
         for (name, _) in &file.profiles {
+            self.name(name);
             if self.profiles.contains_key(name.get_ref()) {
                 self.fail(
                     name,
@@ -62,22 +63,22 @@ impl Resolver {
     fn profile(&mut self, name: &str, base: Profile, raw: &raw::Profile) -> Profile {
         let extends = Some(base.name.clone());
         let mut profile = Profile { name: name.to_owned(), extends, mode: raw.mode.or(base.mode), ..base };
-        self.list(raw.images.as_ref(), &mut profile.images, ImagePattern::parse, "image pattern");
+        self.list(raw.images.as_deref(), &mut profile.images, ImagePattern::parse, "image pattern");
         self.list(
-            raw.capabilities.as_ref(),
+            raw.capabilities.as_deref(),
             &mut profile.capabilities,
             capability,
             "capability; write NET_BIND_SERVICE",
         );
-        self.list(raw.devices.as_ref(), &mut profile.devices, glob, "glob of a device");
+        self.list(raw.devices.as_deref(), &mut profile.devices, glob, "glob of a device");
         self.list(
-            raw.publish.as_ref(),
+            raw.publish.as_deref(),
             &mut profile.publish,
             Publish::parse,
             "address and ports; write 127.0.0.1:8000-8999",
         );
-        self.list(raw.runtimes.as_ref(), &mut profile.runtimes, |text| Some(text.to_owned()), "runtime");
-        self.list(raw.api.as_ref(), &mut profile.api, class, "class of endpoints");
+        self.list(raw.runtimes.as_deref(), &mut profile.runtimes, |text| Some(text.to_owned()), "runtime");
+        self.list(raw.api.as_deref(), &mut profile.api, class, "class of endpoints");
         if let Some(networks) = &raw.networks {
             let mut globs = Vec::new();
             self.list(Some(networks), &mut globs, glob, "glob of a network");
@@ -112,7 +113,7 @@ impl Resolver {
 
     fn list<T>(
         &mut self,
-        written: Option<&Vec<Spanned<String>>>,
+        written: Option<&[Spanned<String>]>,
         into: &mut Vec<T>,
         read: impl Fn(&str) -> Option<T>,
         what: &str,
@@ -146,9 +147,9 @@ impl Resolver {
     }
 
     fn reactions(&mut self, raw: &raw::Profile, profile: &mut Profile) {
-        // Broad patterns first, so that a precise one wins whatever the order.
+        // The more of an id a pattern spells out the later, and of two alike the stricter, so that it wins whatever the order.
         let mut reactions: Vec<_> = raw.reactions.iter().collect();
-        reactions.sort_by_key(|(check, _)| !check.get_ref().contains('*'));
+        reactions.sort_by_key(|(check, reaction)| (precision(check.get_ref()), raw::reaction(reaction.get_ref())));
         for (pattern, written) in reactions {
             let reaction = raw::reaction(written.get_ref());
             if written.get_ref() == "approve" {
@@ -182,6 +183,7 @@ impl Resolver {
     pub(super) fn principals(&mut self, file: &File) -> Vec<Principal> {
         let mut all: Vec<Principal> = Vec::new();
         for raw in &file.principals {
+            self.name(&raw.name);
             if raw.name.get_ref() == "fallback" || all.iter().any(|known| &known.name == raw.name.get_ref()) {
                 self.fail(&raw.name, &format!("'{}' is taken", raw.name.get_ref()), "choose another name");
             }
@@ -270,7 +272,8 @@ impl Resolver {
         if raw.reason.get_ref().trim().is_empty() {
             self.fail(&raw.reason, "an exception needs a reason", "say who decided it, and why");
         }
-        for principal in &raw.principals {
+        let principals = self.some(raw.principals.as_ref());
+        for principal in principals {
             if principal.get_ref() != "fallback" && !names.contains(principal.get_ref()) {
                 let known: Vec<&str> = names.iter().map(String::as_str).collect();
                 let help = nearest(principal.get_ref(), &known).unwrap_or_default();
@@ -278,17 +281,19 @@ impl Resolver {
             }
         }
         let mut images = Vec::new();
-        self.list(Some(&raw.images), &mut images, ImagePattern::parse, "image pattern");
+        let written = self.some(raw.images.as_ref());
+        self.list(Some(written), &mut images, ImagePattern::parse, "image pattern");
+        let checks = self.some(Some(&raw.checks));
         let expires = raw.expires.as_ref().and_then(|expires| {
             let end = end_of_day(expires.get_ref());
             if end.is_none() {
-                self.fail(expires, "this is no date", "write expires = 2027-01-31");
+                self.fail(expires, "this is no plain date", "write expires = 2027-01-31");
             }
             end
         });
         Exception {
-            checks: raw.checks.iter().flat_map(|pattern| self.checks(pattern)).collect(),
-            principals: raw.principals.iter().map(|name| name.get_ref().clone()).collect(),
+            checks: checks.iter().flat_map(|pattern| self.checks(pattern)).collect(),
+            principals: principals.iter().map(|name| name.get_ref().clone()).collect(),
             images,
             reason: raw.reason.get_ref().clone(),
             span: raw.expires.as_ref().map_or_else(|| raw.reason.span(), Spanned::span),
@@ -296,9 +301,36 @@ impl Resolver {
         }
     }
 
+    /// A list of what an exception is for: one that is left out is for all, and one that is empty must not be.
+    fn some<'a>(&mut self, list: Option<&'a Spanned<Vec<Spanned<String>>>>) -> &'a [Spanned<String>] {
+        let Some(list) = list else { return &[] };
+        if list.get_ref().is_empty() {
+            self.fail(
+                list,
+                "an empty list would be for everything or for nothing",
+                "leave it out, or say what is meant",
+            );
+        }
+        list.get_ref()
+    }
+
+    /// A name that stands in records and refusals.
+    fn name(&mut self, name: &Spanned<String>) {
+        let text = name.get_ref();
+        if text.is_empty() || text.chars().any(char::is_control) {
+            self.fail(name, "a name is one line of text", "write name = \"ci\"");
+        }
+    }
+
     fn fail<T>(&mut self, at: &Spanned<T>, message: &str, help: &str) {
         self.found.push(error(at.span(), message, Some(help).filter(|help| !help.is_empty())));
     }
+}
+
+/// Whether a pattern of checks names one, else how many letters of an id it spells out.
+fn precision(pattern: &str) -> (bool, usize) {
+    let is_one = !pattern.contains(['*', '?', '[', '{']);
+    (is_one, pattern.chars().filter(char::is_ascii_alphabetic).count())
 }
 
 /// Every capability of the kernel's.
@@ -361,9 +393,9 @@ fn api_version(text: &str) -> Option<ApiVersion> {
     Some(ApiVersion { major: major.parse().ok()?, minor: minor.parse().ok()? })
 }
 
-/// A date holds to its end, in UTC.
+/// A date holds to its end, in UTC. A time of day would be taken for more than it says.
 fn end_of_day(written: &toml::value::Datetime) -> Option<Timestamp> {
-    let date = written.date?;
+    let date = written.date.filter(|_| written.time.is_none())?;
     let day = Date::new(i16::try_from(date.year).ok()?, i8::try_from(date.month).ok()?, i8::try_from(date.day).ok()?);
     let next = day.ok()?.tomorrow().ok()?;
     jiff::tz::TimeZone::UTC.to_timestamp(next.at(0, 0, 0, 0)).ok()

@@ -105,9 +105,10 @@ mode  = "enforce"
 binds = [ { path = "/etc/**", access = "ro" } ]
 
 [[exception]]
-checks  = [ "privileged" ]
-reason  = "docker-in-docker runner"
-expires = 2020-01-31
+checks     = [ "privileged" ]
+principals = [ "ci" ]
+reason     = "docker-in-docker runner"
+expires    = 2020-01-31
 "#;
 
 #[test]

@@ -34,6 +34,8 @@ pub(super) fn host_config(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str
     network::check(found, host, at);
     let unlimited = host.memory <= 0 || (host.nano_cpus <= 0 && host.cpu_quota <= 0) || host.pids_limit <= 0;
     found.add_if(unlimited, Check::ResourcesUnlimited, at, "set Memory, NanoCpus (--cpus) and PidsLimit");
+    let spared = host.oom_kill_disable || host.oom_score_adj < 0;
+    found.add_if(spared, Check::ResourcesUnlimited, at, "others are killed first: OomKillDisable, OomScoreAdj");
     let parent = host.cgroup_parent.as_deref().or(host.cgroup.as_deref()).unwrap_or_default();
     found.add_if(!parent.is_empty(), Check::CgroupParent, &format!("{at}.CgroupParent"), parent);
     for (index, group) in host.group_add.iter().enumerate() {

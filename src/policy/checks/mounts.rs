@@ -105,9 +105,10 @@ fn one(found: &mut Found<'_>, mount: &Mount<'_>, field: &str) {
         );
     }
     match mount.kind.as_ref() {
-        "tmpfs" => {}
+        // A source is no part of it, and Docker refuses one.
+        "tmpfs" if mount.source.is_empty() => {}
         "image" => container::image(found, &mount.source, None, &format!("{field}.Source")),
-        "volume" | "" if !mount.source.starts_with('/') => {
+        "volume" | "" if !is_path(&mount.source) => {
             if let Some(what) = reaches_host(mount.driver.as_deref(), &mount.driver_options) {
                 found.add(Check::MountVolumeDriver, format!("{field}.VolumeOptions.DriverConfig"), &what);
                 if what.starts_with('/') {
@@ -116,7 +117,7 @@ fn one(found: &mut Found<'_>, mount: &Mount<'_>, field: &str) {
             }
             volume(found, &mount.source, !mount.read_only, field);
         }
-        "bind" | "volume" | "" => {
+        "bind" | "volume" | "tmpfs" | "" => {
             let source = if mount.source.is_empty() { &mount.target } else { &mount.source };
             host_path(found, source, !mount.read_only, field);
         }

@@ -4,6 +4,7 @@ mod guards;
 mod images;
 mod known;
 mod lists;
+mod mistakes;
 mod roads;
 mod summary;
 

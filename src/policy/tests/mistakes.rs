@@ -1,0 +1,139 @@
+//! Mistakes in a policy file that would make it weaker than its author thinks.
+
+use super::roads::{host, under};
+use super::{create, mistakes, policy};
+use crate::peer::{CallerContainer, Peer, UnixPeer};
+use crate::policy::Check;
+
+fn exception(fields: &str) -> Vec<String> {
+    mistakes(&format!("version = 1\n[[exception]]\nreason = \"known\"\n{fields}\n"))
+}
+
+#[test]
+fn an_empty_list_of_an_exception_is_not_for_everybody() {
+    let principals = "principals = []\nchecks = [\"privileged\"]\nimages = [\"a:1\"]";
+    for fields in [
+        principals,
+        "images = []\nchecks = [\"privileged\"]\nprincipals = [\"fallback\"]",
+        "checks = []\nprincipals = [\"fallback\"]",
+    ] {
+        assert!(exception(fields).iter().any(|said| said.starts_with("error: an empty list")), "{fields}");
+    }
+}
+
+#[test]
+fn an_exception_for_everybody_and_everything_is_warned_of() {
+    let warned = |fields: &str| exception(fields).iter().any(|said| said.contains("everybody and every image"));
+    assert!(warned("checks = [\"*\"]"));
+    assert!(!warned("checks = [\"*\"]\nprincipals = [\"fallback\"]"));
+    assert!(!warned("checks = [\"*\"]\nimages = [\"a:1\"]"));
+}
+
+#[test]
+fn an_exception_does_not_outlast_its_hour_by_a_day() {
+    for (expires, fits) in [
+        ("2027-01-31", true),
+        ("2027-01-31T00:00:00Z", false),
+        ("2027-01-31 10:00:00", false),
+        ("10:00:00", false),
+        ("2027-02-30", false),
+    ] {
+        let said = exception(&format!("checks = [\"privileged\"]\nprincipals = [\"fallback\"]\nexpires = {expires}"));
+        assert_eq!(!said.iter().any(|said| said.starts_with("error")), fits, "{expires}: {said:?}");
+    }
+}
+
+#[test]
+fn of_two_patterns_the_more_precise_one_wins_and_else_the_stricter() {
+    for (reactions, denies) in [
+        ("\"*\" = \"deny\"\n\"namespace.*.host\" = \"warn\"", false),
+        ("\"namespace.*\" = \"deny\"\n\"*.host\" = \"warn\"", true),
+        ("\"*.pid.host\" = \"deny\"\n\"name*.h*\" = \"warn\"", true),
+        ("\"n*\" = \"warn\"\n\"*t\" = \"deny\"", true),
+        ("\"*t\" = \"warn\"\n\"n*\" = \"deny\"", true),
+        ("\"{namespace.pid.host,privileged}\" = \"allow\"\n\"namespace.pid.host\" = \"deny\"", true),
+        ("\"namespace.pid.host\" = \"warn\"\n\"*\" = \"deny\"", false),
+    ] {
+        let denied = under("", reactions, &host(r#"{"PidMode":"host"}"#));
+        assert_eq!(denied.contains(&"namespace.pid.host"), denies, "{reactions}");
+    }
+}
+
+#[test]
+fn what_lets_the_unreadable_pass_is_warned_of() {
+    let warned = |reactions: &str| {
+        let text = format!(
+            "version = 1\n[fallback]\nprofile = \"own\"\n[profile.own]\n[profile.own.reactions]\n{reactions}\n"
+        );
+        mistakes(&text).iter().any(|said| said.contains("could not be judged"))
+    };
+    assert!(warned("\"request.*\" = \"warn\""));
+    assert!(warned("\"*\" = \"allow\""));
+    assert!(!warned("\"*\" = \"allow\"\n\"request.*\" = \"deny\""));
+    assert!(!warned("\"request.unknown-field\" = \"allow\""));
+}
+
+#[test]
+fn a_number_is_no_name() {
+    let text = |matcher: &str| {
+        mistakes(&format!("version = 1\n[[principal]]\nname = \"a\"\nprofile = \"baseline\"\nmatch = [{matcher}]\n"))
+    };
+    assert!(text("{ user = \"998\" }")[0].contains("write uid = 998"));
+    assert!(text("{ group = \"0\" }")[0].contains("write gid = 0"));
+    assert_eq!(text("{ user = \"ci-998\" }"), [""; 0]);
+}
+
+#[test]
+fn a_name_is_one_line() {
+    for name in ["", "a\\nb", "\\u001b[2J"] {
+        let text =
+            format!("version = 1\n[[principal]]\nname = \"{name}\"\nprofile = \"baseline\"\nmatch = [{{ uid = 1 }}]\n");
+        assert!(mistakes(&text).iter().any(|said| said.contains("one line of text")), "{name}");
+    }
+}
+
+#[test]
+fn everything_for_everybody_else_is_warned_of() {
+    let said = mistakes("version = 1\n[fallback]\nprofile = \"privileged\"\n");
+    assert!(said[0].contains("may do everything"), "{said:?}");
+}
+
+#[test]
+fn root_of_a_container_is_not_root_of_the_host() {
+    let matchers = r#"{ user = "root" }, { uid = 0 }, { gid = 0 }, { user = "root", in-container = "runner:*" }"#;
+    let claims = |matchers: &str, image: Option<&str>| {
+        let text =
+            format!("version = 1\n[[principal]]\nname = \"ops\"\nprofile = \"privileged\"\nmatch = [{matchers}]\n");
+        let container = image.map(|image| CallerContainer { id: "c".repeat(64), image: Some(image.into()) });
+        let peer = UnixPeer { uid: Some(0), gid: Some(0), user: Some("root".into()), container, ..UnixPeer::default() };
+        policy(&text).principals.iter().any(|principal| principal.claims(&Peer::Unix(Box::new(peer.clone()))))
+    };
+    assert!(claims(r#"{ user = "root" }"#, None));
+    assert!(!claims(r#"{ user = "root" }, { uid = 0 }, { gid = 0 }"#, Some("runner:1")));
+    assert!(claims(matchers, Some("runner:1")));
+    assert!(!claims(matchers, Some("evil:1")));
+}
+
+#[test]
+fn a_source_of_a_tmpfs_or_a_volume_is_judged_as_the_path_it_is() {
+    for mount in [
+        r#"{"Type":"tmpfs","Source":"/etc","Target":"/x"}"#,
+        r#"{"Type":"volume","Source":"../etc","Target":"/x"}"#,
+        r#"{"Type":"volume","Source":"./x","Target":"/x"}"#,
+    ] {
+        assert!(create(&format!(r#"{{"Mounts":[{mount}]}}"#)).contains(&"mount.host-path"), "{mount}");
+    }
+}
+
+#[test]
+fn whoever_is_never_killed_is_unlimited() {
+    let limits = r#""Memory":1,"NanoCpus":1,"PidsLimit":1"#;
+    let unlimited = |more: &str| {
+        let denied = under("", "\"resources.unlimited\" = \"deny\"", &host(&format!("{{{limits}{more}}}")));
+        denied.contains(&Check::ResourcesUnlimited.id())
+    };
+    assert!(!unlimited(""));
+    assert!(unlimited(r#","OomKillDisable":true"#));
+    assert!(unlimited(r#","OomScoreAdj":-1000"#));
+    assert!(!unlimited(r#","OomScoreAdj":500"#));
+}
