@@ -5,9 +5,11 @@ use crate::request::Irregular;
 
 use Reaction::{Allow, Deny, Warn};
 
-/// One row a check: variant, id, risk, ATT&CK ids, reaction in `baseline`, reaction in `restricted`.
+/// One row a check: variant, id, title, risk, ATT&CK ids, reaction in `baseline`, reaction in `restricted`.
 macro_rules! checks {
-    ($($variant:ident $id:literal $risk:literal [$($attack:literal)*] $baseline:ident $restricted:ident;)*) => {
+    ($(
+        $variant:ident $id:literal $title:literal $risk:literal [$($attack:literal)*] $baseline:ident $restricted:ident;
+    )*) => {
         /// A check. Ids are a public contract.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum Check {
@@ -21,6 +23,11 @@ macro_rules! checks {
             /// The stable id: `mount.host-path`.
             pub const fn id(self) -> &'static str {
                 match self { $(Self::$variant => $id,)* }
+            }
+
+            /// What it found, in a few words: `privileged container`.
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
             }
 
             /// Risk weight, 0–5.
@@ -42,85 +49,90 @@ macro_rules! checks {
 }
 
 checks! {
-    RequestAmbiguous "request.ambiguous" 3 ["T1610"] Deny Deny;
-    RequestMalformed "request.malformed" 1 [] Deny Deny;
-    RequestTooLarge "request.too-large" 2 [] Deny Deny;
-    RequestPath "request.path" 2 [] Deny Deny;
-    RequestFormBody "request.form-body" 3 [] Deny Deny;
-    RequestOldApi "request.old-api" 1 [] Deny Deny;
-    RequestHttp2 "request.http2" 3 [] Deny Deny;
-    RequestUnknownField "request.unknown-field" 1 [] Warn Warn;
-    FactsMissing "facts.missing" 2 [] Deny Deny;
-    ApiNotAllowed "api.not-allowed" 2 [] Deny Deny;
-    ApiUnknown "api.unknown" 2 [] Deny Deny;
-    ImageNotAllowed "image.not-allowed" 1 ["T1610" "T1204.003"] Warn Deny;
-    ImageLatest "image.latest" 1 ["T1610"] Warn Deny;
-    ImageNotPinned "image.not-pinned" 1 ["T1610"] Allow Deny;
-    ImageUnproven "image.unproven" 2 ["T1610" "T1525"] Allow Deny;
-    ImageChanged "image.changed" 3 ["T1525"] Warn Deny;
-    Privileged "privileged" 3 ["T1610" "T1611"] Deny Deny;
-    CapabilityAdded "capability.added" 2 ["T1611"] Deny Deny;
-    CapabilityKept "capability.kept" 1 ["T1611"] Allow Deny;
-    PidHost "namespace.pid.host" 3 ["T1611"] Deny Deny;
-    NetworkHost "namespace.network.host" 2 ["T1611"] Deny Deny;
-    IpcHost "namespace.ipc.host" 2 ["T1611"] Deny Deny;
-    UtsHost "namespace.uts.host" 1 ["T1611"] Deny Deny;
-    UserHost "namespace.user.host" 2 ["T1611"] Deny Deny;
-    CgroupHost "namespace.cgroup.host" 2 ["T1611"] Deny Deny;
-    PidContainer "namespace.pid.container" 1 ["T1609"] Deny Deny;
-    NetworkContainer "namespace.network.container" 1 ["T1609"] Deny Deny;
-    IpcContainer "namespace.ipc.container" 1 ["T1609"] Deny Deny;
-    MountHostPath "mount.host-path" 2 ["T1611"] Deny Deny;
-    MountSensitive "mount.sensitive" 3 ["T1611"] Deny Deny;
-    MountEngineSocket "mount.engine-socket" 3 ["T1611" "T1610"] Deny Deny;
-    MountWritable "mount.writable" 1 ["T1611"] Deny Deny;
-    MountPropagation "mount.propagation" 2 ["T1611"] Deny Deny;
-    MountSymlink "mount.symlink" 2 ["T1611"] Deny Deny;
-    MountVolumeDriver "mount.volume-driver" 3 ["T1611"] Deny Deny;
-    MountVolumesFrom "mount.volumes-from" 2 ["T1611"] Deny Deny;
-    DeviceHost "device.host" 3 ["T1611"] Deny Deny;
-    DeviceCgroupRule "device.cgroup-rule" 3 ["T1611"] Deny Deny;
-    DeviceRequest "device.request" 2 ["T1611"] Deny Deny;
-    SecuritySeccomp "security.seccomp" 2 ["T1611"] Deny Deny;
-    SecurityApparmor "security.apparmor" 2 ["T1611"] Deny Deny;
-    SecuritySelinux "security.selinux" 2 ["T1611"] Deny Deny;
-    SecurityMaskedPaths "security.masked-paths" 2 ["T1611"] Deny Deny;
-    SecurityNewPrivileges "security.new-privileges" 1 ["T1611"] Deny Deny;
-    SysctlSet "sysctl.set" 1 ["T1611"] Deny Deny;
-    RuntimeOther "runtime.other" 2 ["T1611"] Deny Deny;
-    CgroupParent "cgroup.parent" 1 ["T1611"] Deny Deny;
-    GroupAdded "group.added" 1 [] Warn Deny;
-    LogDriver "log.driver" 1 [] Warn Deny;
-    NetworkPublish "network.publish" 1 [] Allow Deny;
-    NetworkNotAllowed "network.not-allowed" 1 [] Deny Deny;
-    ResourcesUnlimited "resources.unlimited" 1 ["T1496.001"] Allow Deny;
-    UserRoot "user.root" 1 [] Allow Deny;
-    RootfsWritable "rootfs.writable" 0 [] Allow Allow;
-    RestartAlways "restart.always" 1 ["T1543.005"] Allow Warn;
-    ProcessWorkingDir "process.working-dir" 3 ["T1611"] Deny Deny;
-    ExecPrivileged "exec.privileged" 3 ["T1609" "T1611"] Deny Deny;
-    ExecUser "exec.user" 1 ["T1609"] Allow Deny;
-    ContainerForeign "container.foreign" 1 ["T1609"] Allow Deny;
-    ContainerUnseen "container.unseen" 1 ["T1610"] Warn Deny;
-    ContainerFiles "container.files" 2 ["T1552.007"] Warn Warn;
-    BuildNetwork "build.network" 2 ["T1612"] Deny Deny;
-    BuildRemote "build.remote" 2 ["T1612"] Deny Deny;
-    BuildSession "build.session" 2 ["T1612"] Deny Deny;
-    VolumeHostPath "volume.host-path" 3 ["T1611"] Deny Deny;
-    PluginInstall "plugin.install" 3 ["T1610" "T1611"] Deny Deny;
-    SwarmChange "swarm.change" 3 ["T1610"] Deny Deny;
-    ImageLoad "image.load" 1 ["T1525"] Warn Deny;
-    ImageTag "image.tag" 1 ["T1525"] Warn Deny;
-    PrincipalUnknown "principal.unknown" 0 [] Warn Warn;
-    PrincipalNonAdmin "principal.non-admin" 1 ["T1610"] Allow Allow;
-    PrincipalRemote "principal.remote" 0 [] Warn Warn;
-    LaunchAn0693 "launch.an0693" 3 ["T1610"] Warn Warn;
-    LaunchBypass "launch.bypass" 3 ["T1610"] Warn Warn;
-    ExecOutOfBand "exec.out-of-band" 3 ["T1609"] Warn Warn;
-    SensorGap "sensor.gap" 1 [] Warn Warn;
+    RequestAmbiguous "request.ambiguous" "can be read in more than one way" 3 ["T1610"] Deny Deny;
+    RequestMalformed "request.malformed" "cannot be read" 1 [] Deny Deny;
+    RequestTooLarge "request.too-large" "larger than a limit" 2 [] Deny Deny;
+    RequestPath "request.path" "path is not in its one canonical form" 2 [] Deny Deny;
+    RequestFormBody "request.form-body" "form body that overrides the query" 3 [] Deny Deny;
+    RequestOldApi "request.old-api" "API version older than min-api" 1 [] Deny Deny;
+    RequestHttp2 "request.http2" "HTTP/2, which is not read" 3 [] Deny Deny;
+    RequestUnknownField "request.unknown-field" "field that is not known" 1 [] Warn Warn;
+    FactsMissing "facts.missing" "what the engine holds could not be looked up" 2 [] Deny Deny;
+    ApiNotAllowed "api.not-allowed" "class of endpoints that is not in api" 2 [] Deny Deny;
+    ApiUnknown "api.unknown" "endpoint that is not known" 2 [] Deny Deny;
+    ImageNotAllowed "image.not-allowed" "image that is not in images" 1 ["T1610" "T1204.003"] Warn Deny;
+    ImageLatest "image.latest" "tag latest, said or implied" 1 ["T1610"] Warn Deny;
+    ImageNotPinned "image.not-pinned" "image without a digest" 1 ["T1610"] Allow Deny;
+    ImageUnproven "image.unproven" "listed name that no listed registry gave the image" 2 ["T1610" "T1525"] Allow Deny;
+    ImageChanged "image.changed" "image is not the one that was judged" 3 ["T1525"] Warn Deny;
+    Privileged "privileged" "privileged container" 3 ["T1610" "T1611"] Deny Deny;
+    CapabilityAdded "capability.added" "capability that is not in capabilities" 2 ["T1611"] Deny Deny;
+    CapabilityKept "capability.kept" "default capabilities are kept" 1 ["T1611"] Allow Deny;
+    PidHost "namespace.pid.host" "shares the host's processes" 3 ["T1611"] Deny Deny;
+    NetworkHost "namespace.network.host" "shares the host's network" 2 ["T1611"] Deny Deny;
+    IpcHost "namespace.ipc.host" "shares the host's memory segments" 2 ["T1611"] Deny Deny;
+    UtsHost "namespace.uts.host" "shares the host's name" 1 ["T1611"] Deny Deny;
+    UserHost "namespace.user.host" "shares the host's users" 2 ["T1611"] Deny Deny;
+    CgroupHost "namespace.cgroup.host" "shares the host's cgroups" 2 ["T1611"] Deny Deny;
+    PidContainer "namespace.pid.container" "joins another container's processes" 1 ["T1609"] Deny Deny;
+    NetworkContainer "namespace.network.container" "joins another container's network" 1 ["T1609"] Deny Deny;
+    IpcContainer "namespace.ipc.container" "joins another container's memory segments" 1 ["T1609"] Deny Deny;
+    MountHostPath "mount.host-path" "path of the host that is not in binds" 2 ["T1611"] Deny Deny;
+    MountSensitive "mount.sensitive" "sensitive path of the host that no entry names" 3 ["T1611"] Deny Deny;
+    MountEngineSocket "mount.engine-socket" "an engine's socket or the gate's files" 3 ["T1611" "T1610"] Deny Deny;
+    MountWritable "mount.writable" "writable, where binds lets it only be read" 1 ["T1611"] Deny Deny;
+    MountPropagation "mount.propagation" "mounts inside appear on the host" 2 ["T1611"] Deny Deny;
+    MountSymlink "mount.symlink" "link that leads to a path that is not in binds" 2 ["T1611"] Deny Deny;
+    MountVolumeDriver "mount.volume-driver" "volume whose driver or options reach the host" 3 ["T1611"] Deny Deny;
+    MountVolumesFrom "mount.volumes-from" "takes another container's volumes" 2 ["T1611"] Deny Deny;
+    DeviceHost "device.host" "device of the host that is not in devices" 3 ["T1611"] Deny Deny;
+    DeviceCgroupRule "device.cgroup-rule" "rule that opens devices" 3 ["T1611"] Deny Deny;
+    DeviceRequest "device.request" "device by a driver's request" 2 ["T1611"] Deny Deny;
+    SecuritySeccomp "security.seccomp" "seccomp is off or replaced" 2 ["T1611"] Deny Deny;
+    SecurityApparmor "security.apparmor" "AppArmor is off or replaced" 2 ["T1611"] Deny Deny;
+    SecuritySelinux "security.selinux" "SELinux label is off or replaced" 2 ["T1611"] Deny Deny;
+    SecurityMaskedPaths "security.masked-paths" "kernel files are unmasked" 2 ["T1611"] Deny Deny;
+    SecurityNewPrivileges "security.new-privileges" "privileges may be gained by set-uid files" 1 ["T1611"] Deny Deny;
+    SysctlSet "sysctl.set" "kernel setting that is not known as safe" 1 ["T1611"] Deny Deny;
+    RuntimeOther "runtime.other" "runtime that is not in runtimes" 2 ["T1611"] Deny Deny;
+    CgroupParent "cgroup.parent" "cgroup of its own choice" 1 ["T1611"] Deny Deny;
+    GroupAdded "group.added" "further groups" 1 [] Warn Deny;
+    LogDriver "log.driver" "log driver that talks to others" 1 [] Warn Deny;
+    NetworkPublish "network.publish" "port of the host that is not in publish" 1 [] Allow Deny;
+    NetworkNotAllowed "network.not-allowed" "network that is not in networks, or is more than a bridge" 1 [] Deny Deny;
+    ResourcesUnlimited "resources.unlimited" "no limit of memory, CPU or processes" 1 ["T1496.001"] Allow Deny;
+    UserRoot "user.root" "runs as root or as whoever the image says" 1 [] Allow Deny;
+    RootfsWritable "rootfs.writable" "root file system can be written" 0 [] Allow Allow;
+    RestartAlways "restart.always" "comes back after a reboot" 1 ["T1543.005"] Allow Warn;
+    ProcessWorkingDir "process.working-dir" "working directory under /proc" 3 ["T1611"] Deny Deny;
+    ExecPrivileged "exec.privileged" "privileged exec" 3 ["T1609" "T1611"] Deny Deny;
+    ExecUser "exec.user" "exec as root" 1 ["T1609"] Allow Deny;
+    ContainerForeign "container.foreign" "container of another principal" 1 ["T1609"] Allow Deny;
+    ContainerUnseen "container.unseen" "container that was not made through this gate" 1 ["T1610"] Warn Deny;
+    ContainerFiles "container.files" "files are copied in or out" 2 ["T1552.007"] Warn Warn;
+    BuildNetwork "build.network" "build with a network of its own choice" 2 ["T1612"] Deny Deny;
+    BuildRemote "build.remote" "build context that the engine fetches" 2 ["T1612"] Deny Deny;
+    BuildSession "build.session" "BuildKit session, which cannot be judged" 2 ["T1612"] Deny Deny;
+    VolumeHostPath "volume.host-path" "volume that is a path of the host" 3 ["T1611"] Deny Deny;
+    PluginInstall "plugin.install" "plugin is installed or changed" 3 ["T1610" "T1611"] Deny Deny;
+    SwarmChange "swarm.change" "swarm, service or secret is changed" 3 ["T1610"] Deny Deny;
+    ImageLoad "image.load" "image from foreign bytes" 1 ["T1525"] Warn Deny;
+    ImageTag "image.tag" "image gets a name that may be a listed one" 1 ["T1525"] Warn Deny;
+    PrincipalUnknown "principal.unknown" "caller whom no principal claims" 0 [] Warn Warn;
+    PrincipalNonAdmin "principal.non-admin" "caller who is no admin" 1 ["T1610"] Allow Allow;
+    PrincipalRemote "principal.remote" "caller through a TCP door" 0 [] Warn Warn;
+    LaunchAn0693 "launch.an0693" "risky launch by a non-admin (from the watch)" 3 ["T1610"] Warn Warn;
+    LaunchBypass "launch.bypass" "container that passed no gate (from the watch)" 3 ["T1610"] Warn Warn;
+    ExecOutOfBand "exec.out-of-band" "process that no exec explains (from the watch)" 3 ["T1609"] Warn Warn;
+    SensorGap "sensor.gap" "events of the kernel were lost (from the watch)" 1 [] Warn Warn;
 }
 
 impl Check {
+    /// The check with a stable id.
+    pub fn from_id(id: &str) -> Option<Self> {
+        Self::ALL.iter().find(|check| check.id() == id).copied()
+    }
+
     /// Whether it says that the request cannot be read in exactly one way.
     pub(super) fn is_of_request(self) -> bool {
         self.id().starts_with("request.")

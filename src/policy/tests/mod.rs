@@ -1,5 +1,6 @@
 //! The reference policy against requests that must and must not pass, and policy files with mistakes.
 
+mod checks;
 mod guards;
 mod images;
 mod known;
