@@ -1,8 +1,11 @@
 //! What a list of the policy lets pass, and what it only seems to.
 
+use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
+
 use super::roads::{host, of_body, under};
-use super::{denying, mistakes, policy};
-use crate::request::{Body, ContainerCreate, HostConfig};
+use super::{caller, denying, mistakes, policy};
+use crate::policy::{Facts, Known, Policy, RealPath, Verdict, judge};
+use crate::request::{Body, Call, ContainerCreate, Head, HostConfig, read};
 
 fn bind_under(entries: &str, bind: &str) -> Vec<&'static str> {
     under(&format!("binds = [{entries}]"), "", &host(&format!(r#"{{"Binds":["{bind}"]}}"#)))
@@ -80,6 +83,43 @@ fn a_home_among_the_systems_files_is_no_home() {
         let denied = denying(&of_body(&policy, &crate::peer::Peer::Unix(Box::new(peer)), body));
         assert_eq!(!denied.contains(&"mount.host-path"), fits, "{home}: {denied:?}");
     }
+}
+
+/// The verdict on a create, with what was looked up.
+fn knowing(policy: &Policy, body: &str, known: &Known) -> Verdict {
+    let (method, uri) = (Method::POST, Uri::from_static("/v1.41/containers/create"));
+    let mut headers = HeaderMap::from_iter([(header::HOST, HeaderValue::from_static("docker"))]);
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(header::CONTENT_LENGTH, body.len().into());
+    let asked = read(&Head { method: &method, uri: &uri, version: Version::HTTP_11, headers: &headers });
+    let facts = Facts { now: jiff::Timestamp::UNIX_EPOCH, protected: &[], known };
+    judge(policy, &caller(1000), &Call::decode(&asked, body.as_bytes()), &facts)
+}
+
+/// What binding a path is denied for, by an own profile with an entry, where the path is a link.
+fn linked(entry: &str, bind: &str, path: &str, real: &str) -> Vec<&'static str> {
+    let policy = policy(&format!(
+        "version = 1\nmode = \"enforce\"\n[fallback]\nprofile = \"own\"\n[profile.own]\nbinds = [{entry}]\n"
+    ));
+    let body = host(&format!(r#"{{"Binds":["{bind}"]}}"#));
+    let paths = vec![RealPath { path: path.into(), real: real.into() }];
+    denying(&knowing(&policy, &body, &Known { paths, ..Known::default() }))
+}
+
+#[test]
+fn the_time_zone_may_be_read_through_its_link() {
+    let zone = |bind: &str, real: &str| linked(&entry("/etc/localtime", "ro"), bind, "/etc/localtime", real);
+    assert_eq!(zone("/etc/localtime:/etc/localtime:ro", "/usr/share/zoneinfo/Etc/UTC"), [""; 0]);
+    assert!(zone("/etc/localtime:/etc/localtime", "/usr/share/zoneinfo/Etc/UTC").contains(&"mount.symlink"));
+    assert!(zone("/etc/localtime:/etc/localtime:ro", "/etc/shadow").contains(&"mount.symlink"));
+    assert!(zone("/etc/localtime:/etc/localtime:ro", "/usr/share/zoneinfo-evil").contains(&"mount.symlink"));
+}
+
+#[test]
+fn a_broad_entry_lists_no_sensitive_path_behind_a_link() {
+    let denied = linked(&entry("/**", "rw"), "/srv/x:/x", "/srv/x", "/etc");
+    assert_eq!(denied, ["mount.sensitive"]);
+    assert_eq!(linked(&entry("/**", "rw"), "/srv/x:/x", "/srv/x", "/srv/y"), [""; 0]);
 }
 
 #[test]
