@@ -30,7 +30,7 @@ fn titles_are_short_and_their_own() {
 
 #[test]
 fn the_table_of_checks_tells_each_as_it_is() {
-    let table = include_str!("../../../docs/checks.md");
+    let table = include_str!("../../../conf/checks.md");
     let word = |reaction| match reaction {
         Reaction::Allow => "allow",
         Reaction::Warn => "warn",
