@@ -24,25 +24,30 @@ const MAX_MADE_ANSWER: usize = 16 * 1024;
 pub(super) struct ForwardBody {
     /// Bytes that were read for judging, or written anew.
     first: Option<Bytes>,
-    /// What streams through behind them.
-    rest: Option<Incoming>,
+    /// What comes behind them.
+    rest: Rest,
     /// With `Expect: 100-continue`: whether the engine has asked for the body.
     wanted: Option<Arc<AtomicBool>>,
     wire: Arc<Wire>,
     passed: Arc<AtomicU64>,
 }
 
+/// What comes behind the first bytes of a request's body.
+#[derive(Debug)]
+pub(super) enum Rest {
+    /// Nothing; without first bytes there is no body at all.
+    Nothing,
+    /// The end. hyper must ask for it, or it drops the framing of an empty body.
+    End,
+    /// What the client still sends.
+    Stream(Incoming),
+    /// The client stopped in the middle. The engine gets the same broken body and answers it in its own way.
+    Broken,
+}
+
 impl ForwardBody {
-    pub(super) fn whole(wire: &Arc<Wire>, bytes: Bytes) -> Self {
-        Self::new(wire, Some(bytes), None)
-    }
-
-    pub(super) fn streamed(wire: &Arc<Wire>, first: Bytes, rest: Incoming) -> Self {
-        Self::new(wire, Some(first), Some(rest))
-    }
-
-    fn new(wire: &Arc<Wire>, first: Option<Bytes>, rest: Option<Incoming>) -> Self {
-        let first = first.filter(|bytes| !bytes.is_empty());
+    pub(super) fn new(wire: &Arc<Wire>, first: Bytes, rest: Rest) -> Self {
+        let first = Some(first).filter(|bytes| !bytes.is_empty());
         let body = Self { first, rest, wanted: None, wire: Arc::clone(wire), passed: Arc::default() };
         if body.is_end_stream() {
             wire.half.request_over();
@@ -82,7 +87,11 @@ impl Body for ForwardBody {
             }
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
-        let polled = this.rest.as_mut().map_or(Poll::Ready(None), |rest| Pin::new(rest).poll_frame(cx));
+        let polled = match &mut this.rest {
+            Rest::Nothing | Rest::End => Poll::Ready(None),
+            Rest::Stream(rest) => Pin::new(rest).poll_frame(cx),
+            Rest::Broken => Poll::Pending,
+        };
         match &polled {
             Poll::Ready(Some(Ok(frame))) => {
                 let passed = frame.data_ref().map_or(0, Bytes::len);
@@ -91,9 +100,15 @@ impl Body for ForwardBody {
                     this.wire.half.request_over();
                 }
             }
-            Poll::Ready(None | Some(Err(_))) => this.wire.half.request_over(),
-            // The end of the client's stream is hidden from hyper, which waits for the rest for ever. The engine gets the
-            // same broken body and answers it in its own way.
+            Poll::Ready(None) => this.wire.half.request_over(),
+            Poll::Ready(Some(Err(_))) => {
+                // Passed on, the error would drop the engine's connection and the answer with it.
+                this.rest = Rest::Broken;
+                this.wire.half.client_fin();
+                this.wire.half.request_over();
+                return Poll::Pending;
+            }
+            // The end of the client's stream is hidden from hyper, which waits for the rest for ever.
             Poll::Pending if this.wire.half.is_client_fin() => this.wire.half.request_over(),
             Poll::Pending => {}
         }
@@ -101,11 +116,20 @@ impl Body for ForwardBody {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.first.is_none() && self.rest.as_ref().is_none_or(Body::is_end_stream)
+        self.first.is_none()
+            && match &self.rest {
+                Rest::Nothing => true,
+                Rest::Stream(rest) => rest.is_end_stream(),
+                Rest::End | Rest::Broken => false,
+            }
     }
 
     fn size_hint(&self) -> SizeHint {
-        let rest = self.rest.as_ref().map_or_else(|| SizeHint::with_exact(0), Body::size_hint);
+        let rest = match &self.rest {
+            Rest::Nothing | Rest::End => SizeHint::with_exact(0),
+            Rest::Stream(rest) => rest.size_hint(),
+            Rest::Broken => SizeHint::new(),
+        };
         behind(self.first.as_ref(), &rest)
     }
 }
@@ -136,7 +160,11 @@ pub(super) async fn read_whole(body: &mut Incoming, into: &mut Vec<u8>, limit: u
                         return Poll::Ready(ReadEnd::TooLarge);
                     }
                 }
-                Poll::Ready(Some(Err(_))) => return Poll::Ready(ReadEnd::Broken),
+                Poll::Ready(Some(Err(_))) => {
+                    // Nothing more of what this client sends can be read.
+                    wire.half.client_fin();
+                    return Poll::Ready(ReadEnd::Broken);
+                }
                 Poll::Ready(None) => return Poll::Ready(ReadEnd::Whole),
                 Poll::Pending if wire.half.is_client_fin() => return Poll::Ready(ReadEnd::Broken),
                 Poll::Pending => return Poll::Pending,

@@ -46,7 +46,7 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
     let known = gate.facts.learn(&call, gate.policy.is_own_only(&client.peer)).await;
     let verdict = judge(&gate, &client, &call, &known, seen);
     let user_agent = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
-    let judged = Judged { call: &call, known: &known, verdict: &verdict, body: body.whole(), user_agent, seen };
+    let judged = Judged { call: &call, known: &known, verdict: &verdict, body: body.read(), user_agent, seen };
     let record = match judged.record(&gate, &client).await {
         Ok(pending) => Closing::new(pending, arrived),
         Err(why) => {
@@ -62,7 +62,7 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
         wire.leave_body(body.is_left());
         return Ok(refuse(&Refusal::NothingKnown(why), &wire, seen.id, Some(record)));
     }
-    if body.is_broken() {
+    if body.is_broken() && verdict.mode == Mode::Enforce {
         return Ok(refuse(&Refusal::BrokenBody, &wire, seen.id, Some(record)));
     }
 

@@ -7,7 +7,7 @@ use http_body::Body;
 use hyper::body::Incoming;
 use tokio::time::timeout;
 
-use super::body::{ForwardBody, ReadEnd, read_whole};
+use super::body::{ForwardBody, ReadEnd, Rest, read_whole};
 use super::gate::Limits;
 use super::wire::Wire;
 use crate::request::{Asked, BodyPlan, Call, Irregular, Irregularity};
@@ -17,8 +17,8 @@ use crate::request::{Asked, BodyPlan, Call, Irregular, Irregularity};
 pub(super) enum Taken {
     /// Not judged; it streams through.
     Unread(Incoming),
-    /// Read whole.
-    Whole(Vec<u8>),
+    /// Read whole. `framed` if the head announced a body: engines tell an empty one in chunks from none at all.
+    Whole { bytes: Vec<u8>, framed: bool },
     /// Judged, but it could not be read whole: what was read, what is still to come, and why.
     Partial { first: Vec<u8>, rest: Incoming, why: Irregularity },
     /// The client went away in the middle of it.
@@ -33,10 +33,11 @@ impl Taken {
             BodyPlan::Stream => return Self::Unread(body),
             BodyPlan::Judge => {}
         }
+        let framed = !body.is_end_stream();
         let mut first = Vec::new();
         let read = timeout(limits.body_timeout, read_whole(&mut body, &mut first, limits.body, wire)).await;
         let why = match read {
-            Ok(ReadEnd::Whole) => return Self::Whole(first),
+            Ok(ReadEnd::Whole) => return Self::Whole { bytes: first, framed },
             Ok(ReadEnd::Broken) => return Self::Broken(first),
             Ok(ReadEnd::TooLarge) => too_large(limits.body),
             Err(_late) => late(limits.body_timeout.as_secs()),
@@ -44,29 +45,29 @@ impl Taken {
         Self::Partial { first, rest: body, why }
     }
 
-    /// Decodes what was read.
+    /// Decodes what was read. Engines act on a JSON value when it has closed, whatever becomes of the rest of the body; so
+    /// that value is judged too, besides the body's not being whole.
     pub(super) fn decode<'a>(&'a self, asked: &'a Asked) -> Call<'a> {
-        match self {
-            Self::Whole(bytes) => Call::decode(asked, bytes),
-            Self::Unread(_) => Call::unread(asked),
-            Self::Partial { why, .. } => {
-                let mut call = Call::unread(asked);
-                call.irregularities.push(why.clone());
-                call
-            }
-            Self::Broken(_) => {
-                let mut call = Call::unread(asked);
-                call.irregularities.push(broken());
-                call
-            }
+        let (first, why) = match self {
+            Self::Unread(_) => return Call::unread(asked),
+            Self::Whole { bytes, .. } => return Call::decode(asked, bytes),
+            Self::Partial { first, why, .. } => (first, why.clone()),
+            Self::Broken(first) => (first, broken()),
+        };
+        let mut call = Call::decode(asked, first);
+        if call.document.is_none() {
+            call = Call::unread(asked);
         }
+        call.irregularities.push(why);
+        call
     }
 
-    /// The client's bytes, where all of them were read.
-    pub(super) fn whole(&self) -> Option<&[u8]> {
+    /// The client's bytes, as far as they were read.
+    pub(super) fn read(&self) -> Option<&[u8]> {
         match self {
-            Self::Whole(bytes) => Some(bytes),
-            Self::Unread(_) | Self::Partial { .. } | Self::Broken(_) => None,
+            Self::Unread(_) => None,
+            Self::Whole { bytes, .. } => Some(bytes),
+            Self::Partial { first, .. } | Self::Broken(first) => Some(first),
         }
     }
 
@@ -83,18 +84,21 @@ impl Taken {
     pub(super) fn is_left(&self) -> bool {
         match self {
             Self::Unread(rest) | Self::Partial { rest, .. } => !rest.is_end_stream(),
-            Self::Whole(_) | Self::Broken(_) => false,
+            Self::Whole { .. } | Self::Broken(_) => false,
         }
     }
 
     /// The body to forward: the client's own bytes, or those written anew in their place.
     pub(super) fn forward(self, wire: &Arc<Wire>, anew: Option<Bytes>) -> ForwardBody {
-        match (self, anew) {
-            (Self::Unread(body), _) => ForwardBody::streamed(wire, Bytes::new(), body),
-            (Self::Partial { first, rest, .. }, _) => ForwardBody::streamed(wire, first.into(), rest),
-            (Self::Whole(_), Some(anew)) => ForwardBody::whole(wire, anew),
-            (Self::Whole(bytes) | Self::Broken(bytes), _) => ForwardBody::whole(wire, bytes.into()),
-        }
+        let (first, rest) = match (self, anew) {
+            (Self::Unread(body), _) => (Bytes::new(), Rest::Stream(body)),
+            (Self::Partial { first, rest, .. }, _) => (first.into(), Rest::Stream(rest)),
+            (Self::Whole { .. }, Some(anew)) => (anew, Rest::Nothing),
+            (Self::Whole { bytes, framed: true }, None) if bytes.is_empty() => (Bytes::new(), Rest::End),
+            (Self::Whole { bytes, .. }, None) => (bytes.into(), Rest::Nothing),
+            (Self::Broken(first), _) => (first.into(), Rest::Broken),
+        };
+        ForwardBody::new(wire, first, rest)
     }
 }
 

@@ -136,6 +136,55 @@ fn http_1_0_and_connection_close_end_the_connection() {
 }
 
 #[test]
+fn a_judged_body_that_breaks_off_is_the_engines_to_answer() {
+    // Closed though more was announced: the engine creates it. Open, or a chunk without a size: it says why it does not.
+    let [closed, open] = [r#"{"Image":"busybox:1.0","HostConfig":{"Privileged":true}}"#, r#"{"Image":"busybox:1.0""#];
+    let head = "POST /v1.41/containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\n";
+    let requests = [
+        (format!("{head}Content-Length: {}\r\n\r\n{closed}", closed.len() + 9), 201),
+        (format!("{head}Content-Length: {}\r\n\r\n{open}", open.len() + 9), 500),
+        (format!("{head}Transfer-Encoding: chunked\r\n\r\n16\r\n{open}\r\nno size\r\n"), 500),
+    ];
+    for (request, status) in requests {
+        let (direct, through) = both(|wire| {
+            let answer = wire.send(&request).finish().answer().unwrap();
+            if let Ok(made) = serde_json::from_slice::<Value>(&answer.body)
+                && let Some(id) = made["Id"].as_str()
+            {
+                Docker::at(Engine::shared().socket()).ok(&["rm", id]);
+            }
+            answer.status()
+        });
+        assert_eq!((direct, through), (status, status), "{request}");
+    }
+}
+
+#[test]
+fn what_closed_in_a_broken_body_is_judged_and_recorded() {
+    let gate = Gate::monitor(Engine::shared().socket());
+    let request = post("/v1.41/containers/create", r#"{"Image":"none:1","HostConfig":{"Privileged":true}} "#);
+    assert_eq!(Wire::open(&gate.socket()).send(request.trim_end()).finish().answer().unwrap().status(), 404);
+    let record = outcome(&gate);
+    let found: Vec<_> = record["verdict"]["findings"].as_array().unwrap().iter().map(|one| &one["check"]).collect();
+    assert!(found.contains(&&"privileged".into()) && found.contains(&&"request.malformed".into()), "{found:?}");
+    assert_eq!(record["request"]["body_bytes"], 51);
+}
+
+#[test]
+fn an_empty_chunked_body_stays_chunked() {
+    // Engines refuse a start with chunks, even with none.
+    let head = "POST /v1.41/containers/none/start HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n";
+    let answer = same(|wire| wire.send(format!("{head}0\r\n\r\n")).answer());
+    assert_eq!(answer.status(), 400);
+}
+
+#[test]
+fn a_streamed_body_with_a_broken_chunk_is_the_engines_to_answer() {
+    let head = "PUT /v1.41/containers/none/archive?path=/ HTTP/1.1\r\nHost: d\r\nTransfer-Encoding: chunked\r\n\r\n";
+    same(|wire| wire.send(format!("{head}3\r\ntar\r\nno size\r\n")).answer());
+}
+
+#[test]
 fn a_body_is_sent_only_when_the_engine_asks_for_it() {
     let request = "PUT /v1.41/containers/none/archive?path=/ HTTP/1.1\r\nHost: docker\r\nExpect: 100-continue\r\n\
                    Content-Type: application/x-tar\r\nContent-Length: 10240\r\n\r\n";
