@@ -74,14 +74,19 @@ impl Wire {
     /// raw stream.
     pub(crate) fn answer(&mut self) -> Option<Answer> {
         let mut answer = self.head()?;
+        self.body(&mut answer);
+        Some(answer)
+    }
+
+    /// Reads the body that belongs to a head.
+    pub(crate) fn body(&mut self, answer: &mut Answer) {
         if answer.header("transfer-encoding") == Some("chunked") {
             answer.body = self.chunks();
         } else if let Some(length) = answer.header("content-length") {
             answer.body = self.take(length.parse().unwrap());
-        } else if !matches!(answer.status(), 100 | 204 | 304) {
+        } else if !answer.is_framed() {
             answer.body = self.rest();
         }
-        Some(answer)
     }
 
     /// Reads exactly this many bytes, fewer if the connection ends.
@@ -153,6 +158,12 @@ impl Answer {
     /// The first header of this name, whatever its case.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether its end can be told from its head. A raw stream ends with the connection.
+    pub(crate) fn is_framed(&self) -> bool {
+        let has = |name| self.header(name).is_some();
+        has("transfer-encoding") || has("content-length") || matches!(self.status(), 100 | 204 | 304)
     }
 
     /// The body as text.
