@@ -70,6 +70,11 @@ impl Drop for Running {
     }
 }
 
+/// Whether a record has a finding of this check.
+fn found(record: &Value, check: &str) -> bool {
+    record["verdict"]["findings"].as_array().unwrap().iter().any(|finding| finding["check"] == check)
+}
+
 /// Descriptors that a process holds.
 fn descriptors(gate: &Gate) -> usize {
     std::fs::read_dir(format!("/proc/{}/fd", gate.pid())).unwrap().count()
@@ -165,9 +170,23 @@ fn what_closed_in_a_broken_body_is_judged_and_recorded() {
     let request = post("/v1.41/containers/create", r#"{"Image":"none:1","HostConfig":{"Privileged":true}} "#);
     assert_eq!(Wire::open(&gate.socket()).send(request.trim_end()).finish().answer().unwrap().status(), 404);
     let record = outcome(&gate);
-    let found: Vec<_> = record["verdict"]["findings"].as_array().unwrap().iter().map(|one| &one["check"]).collect();
-    assert!(found.contains(&&"privileged".into()) && found.contains(&&"request.malformed".into()), "{found:?}");
+    assert!(found(&record, "privileged") && found(&record, "request.malformed"), "{record}");
     assert_eq!(record["request"]["body_bytes"], 51);
+}
+
+#[test]
+fn a_judged_body_that_stays_open_is_judged_and_forwarded_in_time() {
+    let config = "[engine]\naddress = \"unix://{engine}\"\n[listen.local]\naddress = \"unix://{dir}/docker.sock\"\n\
+                  [audit]\njournal = \"{dir}/journal.jsonl\"\n[state]\ndirectory = \"{dir}/state\"\n\
+                  [limits]\nbody-timeout = \"1s\"\n";
+    let options = Options { mode: Some("monitor"), config: Some(config), policy: None };
+    let gate = Gate::start(Engine::shared().socket(), options);
+    let request = post("/v1.41/containers/create", r#"{"Image":"none:1","HostConfig":{"Privileged":true}} "#);
+    let mut client = Wire::open(&gate.socket());
+    client.send(request.trim_end());
+    let intent = eventually("an intent", || gate.records().into_iter().find(|record| record["stage"] == "intent"));
+    assert!(found(&intent, "privileged") && found(&intent, "request.malformed"), "{intent}");
+    assert_eq!(client.send(" ").answer().unwrap().status(), 404);
 }
 
 #[test]
