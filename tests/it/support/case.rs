@@ -121,8 +121,10 @@ pub(crate) fn effects(engine: &Path, since: Timestamp) -> Vec<String> {
     let answer = get(engine, &format!("/events?since={}&until={}", at(since), at(Timestamp::now())));
     let lines = serde_json::Deserializer::from_slice(&answer.body).into_iter::<Value>();
     lines
+        .map(Result::unwrap)
+        // A swarm tells of its nodes when it likes.
+        .filter(|event| event["Type"] != "node")
         .map(|event| {
-            let event = event.unwrap();
             // `exec_create: sh -c …`
             let action = event["Action"].as_str().unwrap().split(':').next().unwrap();
             format!("{} {action}", event["Type"].as_str().unwrap())
