@@ -155,15 +155,15 @@ fn http_1_0_and_connection_close_end_the_connection() {
 
 #[test]
 fn a_judged_body_that_breaks_off_is_the_engines_to_answer() {
-    // Closed though more was announced: the engine creates it. Open, or a chunk without a size: it says why it does not.
+    // Closed though more was announced: engines up to 26 create it. Open, or a chunk without a size: none does.
     let [closed, open] = [r#"{"Image":"busybox:1.0","HostConfig":{"Privileged":true}}"#, r#"{"Image":"busybox:1.0""#];
     let head = "POST /v1.41/containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\n";
     let requests = [
-        (format!("{head}Content-Length: {}\r\n\r\n{closed}", closed.len() + 9), 201),
-        (format!("{head}Content-Length: {}\r\n\r\n{open}", open.len() + 9), 500),
-        (format!("{head}Transfer-Encoding: chunked\r\n\r\n16\r\n{open}\r\nno size\r\n"), 500),
+        format!("{head}Content-Length: {}\r\n\r\n{closed}", closed.len() + 9),
+        format!("{head}Content-Length: {}\r\n\r\n{open}", open.len() + 9),
+        format!("{head}Transfer-Encoding: chunked\r\n\r\n16\r\n{open}\r\nno size\r\n"),
     ];
-    for (request, status) in requests {
+    for request in requests {
         let (direct, through) = both(|wire| {
             let answer = wire.send(&request).finish().answer().unwrap();
             if let Ok(made) = serde_json::from_slice::<Value>(&answer.body)
@@ -173,7 +173,7 @@ fn a_judged_body_that_breaks_off_is_the_engines_to_answer() {
             }
             answer.status()
         });
-        assert_eq!((direct, through), (status, status), "{request}");
+        assert_eq!(direct, through, "{request}");
     }
 }
 

@@ -122,8 +122,8 @@ pub(crate) fn effects(engine: &Path, since: Timestamp) -> Vec<String> {
     let lines = serde_json::Deserializer::from_slice(&answer.body).into_iter::<Value>();
     lines
         .map(Result::unwrap)
-        // A swarm tells of its nodes when it likes.
-        .filter(|event| event["Type"] != "node")
+        // A swarm tells of its nodes and networks in its own time.
+        .filter(|event| event["scope"] != "swarm")
         .map(|event| {
             // `exec_create: sh -c …`
             let action = event["Action"].as_str().unwrap().split(':').next().unwrap();
