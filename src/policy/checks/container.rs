@@ -5,7 +5,7 @@ use crate::policy::Check;
 use crate::policy::facts::HeldImage;
 use crate::policy::image::Image;
 use crate::policy::profile::ImageProof;
-use crate::request::{ContainerCreate, ContainerUpdate, ExecCreate, HostConfig, RestartPolicy};
+use crate::request::{ContainerCreate, ContainerUpdate, ExecCreate, HostConfig, LogConfig, RestartPolicy, Text};
 
 /// Annotations by which a runtime is told to run something else, or to add devices.
 const RUNTIME_ANNOTATIONS: [&str; 5] = ["cdi.k8s.io/", "dev.gvisor.", "io.katacontainers.", "module.wasm.", "run.oci."];
@@ -16,15 +16,8 @@ pub(super) fn create(found: &mut Found<'_>, create: &ContainerCreate<'_>, held: 
     host_config(found, &create.host, "HostConfig");
     mounts::anonymous(found, &create.volumes);
     network::endpoints(found, &create.endpoints);
-    let user = create.user.as_deref().unwrap_or_default();
-    let name = user.split(':').next().unwrap_or_default();
-    found.add_if(
-        is_root(name),
-        Check::UserRoot,
-        "User",
-        if user.is_empty() { "not said, so the image's" } else { user },
-    );
-    working_dir(found, create.working_dir.as_deref());
+    user(found, create.user.as_deref(), "User");
+    working_dir(found, create.working_dir.as_deref(), "WorkingDir");
 }
 
 /// Everything about a `HostConfig`, of a create or of a legacy start.
@@ -38,13 +31,8 @@ pub(super) fn host_config(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str
     found.add_if(spared, Check::ResourcesUnlimited, at, "others are killed first: OomKillDisable, OomScoreAdj");
     let parent = host.cgroup_parent.as_deref().or(host.cgroup.as_deref()).unwrap_or_default();
     found.add_if(!parent.is_empty(), Check::CgroupParent, &format!("{at}.CgroupParent"), parent);
-    for (index, group) in host.group_add.iter().enumerate() {
-        found.add(Check::GroupAdded, format!("{at}.GroupAdd[{index}]"), group);
-    }
-    if let Some(log) = &host.log_config {
-        let harmless = matches!(log.kind.as_ref(), "" | "json-file" | "local" | "none" | "journald");
-        found.add_if(!harmless, Check::LogDriver, &format!("{at}.LogConfig.Type"), &log.kind);
-    }
+    groups(found, &host.group_add, &format!("{at}.GroupAdd"));
+    log_driver(found, host.log_config.as_ref(), &format!("{at}.LogConfig.Type"));
     found.add_if(!host.readonly_rootfs, Check::RootfsWritable, &format!("{at}.ReadonlyRootfs"), "false");
     restart_policy(found, host.restart_policy.as_ref(), at);
     let runtime = host.runtime.as_deref().unwrap_or_default();
@@ -95,10 +83,31 @@ fn listed(found: &mut Found<'_>, image: &Image, text: &str, held: Option<&HeldIm
     found.add_if(!proven, Check::ImageUnproven, field, &detail);
 }
 
+/// The user of the first process; absent, it is the image's.
+pub(super) fn user(found: &mut Found<'_>, user: Option<&str>, field: &str) {
+    let user = user.unwrap_or_default();
+    let name = user.split(':').next().unwrap_or_default();
+    let detail = if user.is_empty() { "not said, so the image's" } else { user };
+    found.add_if(is_root(name), Check::UserRoot, field, detail);
+}
+
+pub(super) fn groups(found: &mut Found<'_>, groups: &[Text<'_>], field: &str) {
+    for (index, group) in groups.iter().enumerate() {
+        found.add(Check::GroupAdded, format!("{field}[{index}]"), group);
+    }
+}
+
+/// A log driver that may reach out of the host, or is a plugin.
+pub(super) fn log_driver(found: &mut Found<'_>, log: Option<&LogConfig<'_>>, field: &str) {
+    let kind = log.map_or("", |log| log.kind.as_ref());
+    let harmless = matches!(kind, "" | "json-file" | "local" | "none" | "journald");
+    found.add_if(!harmless, Check::LogDriver, field, kind);
+}
+
 /// An exec in a running container.
 pub(super) fn exec(found: &mut Found<'_>, exec: &ExecCreate<'_>) {
     exec_rights(found, exec.privileged, exec.user.as_deref().unwrap_or_default());
-    working_dir(found, exec.working_dir.as_deref());
+    working_dir(found, exec.working_dir.as_deref(), "WorkingDir");
 }
 
 /// What an exec may do, and as whom; no user is the container's own.
@@ -125,13 +134,13 @@ fn restart_policy(found: &mut Found<'_>, policy: Option<&RestartPolicy<'_>>, at:
 const DESCRIPTORS: [&str; 5] = ["/proc", "/dev/fd", "/dev/stdin", "/dev/stdout", "/dev/stderr"];
 
 /// With an old runc a working directory under `/proc` leads to the host's root (CVE-2024-21626).
-fn working_dir(found: &mut Found<'_>, path: Option<&str>) {
+pub(super) fn working_dir(found: &mut Found<'_>, path: Option<&str>, field: &str) {
     let path = path.unwrap_or_default();
     let cleaned = crate::policy::mount::clean(path);
     let is_below =
         |tree: &&str| cleaned.strip_prefix(*tree).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     let under_proc = DESCRIPTORS.iter().any(is_below);
-    found.add_if(under_proc, Check::ProcessWorkingDir, "WorkingDir", path);
+    found.add_if(under_proc, Check::ProcessWorkingDir, field, path);
 }
 
 /// Whether a user is root, or not said. The engine reads a number as Go's `Atoi`, for which `-0` is 0 too.

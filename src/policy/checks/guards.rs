@@ -19,7 +19,8 @@ const SAFE_SYSCTLS: [&str; 9] = [
 
 pub(super) fn check(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
     found.add_if(host.privileged, Check::Privileged, &format!("{at}.Privileged"), "true");
-    capabilities(found, host, at);
+    let (added, dropped) = (format!("{at}.CapAdd"), format!("{at}.CapDrop"));
+    capabilities(found, (&host.cap_add, &added), (&host.cap_drop, &dropped));
     namespaces(found, host, at);
     devices(found, host, at);
     security_options(found, &host.security_opt, at);
@@ -28,19 +29,24 @@ pub(super) fn check(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
             found.add(Check::SecurityMaskedPaths, format!("{at}.{field}"), "replaces the engine's own list");
         }
     }
-    for (name, _value) in host.sysctls.iter().filter(|(name, _)| !SAFE_SYSCTLS.contains(&name.as_ref())) {
-        found.add(Check::SysctlSet, format!("{at}.Sysctls.{name}"), name);
+    sysctls(found, &host.sysctls, &format!("{at}.Sysctls"));
+}
+
+pub(super) fn sysctls(found: &mut Found<'_>, sysctls: &[(Text<'_>, Text<'_>)], field: &str) {
+    for (name, _value) in sysctls.iter().filter(|(name, _)| !SAFE_SYSCTLS.contains(&name.as_ref())) {
+        found.add(Check::SysctlSet, format!("{field}.{name}"), name);
     }
 }
 
-fn capabilities(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
-    for (index, written) in host.cap_add.iter().enumerate() {
+/// Judges added and dropped capabilities, each with the field that names them.
+pub(super) fn capabilities(found: &mut Found<'_>, added: (&[Text<'_>], &str), dropped: (&[Text<'_>], &str)) {
+    for (index, written) in added.0.iter().enumerate() {
         if !found.profile.capabilities.iter().any(|listed| is_capability(written, listed)) {
-            found.add(Check::CapabilityAdded, format!("{at}.CapAdd[{index}]"), written);
+            found.add(Check::CapabilityAdded, format!("{}[{index}]", added.1), written);
         }
     }
-    let drops_all = host.cap_drop.iter().any(|dropped| is_capability(dropped, "ALL"));
-    found.add_if(!drops_all, Check::CapabilityKept, &format!("{at}.CapDrop"), "drop ALL and add what is needed");
+    let drops_all = dropped.0.iter().any(|dropped| is_capability(dropped, "ALL"));
+    found.add_if(!drops_all, Check::CapabilityKept, dropped.1, "drop ALL and add what is needed");
 }
 
 /// Compares as the engine does, but in ASCII only: what Unicode's upper-casing would make of a name is not listed.
@@ -116,9 +122,9 @@ fn security_options(found: &mut Found<'_>, options: &[Text<'_>], at: &str) {
             found.add(check, format!("{at}.SecurityOpt[{index}]"), detail);
         }
     }
-    let kept = read.iter().any(|(key, _)| *key == "no-new-privileges");
-    let off = !kept && is_strict(found);
-    found.add_if(off, Check::SecurityNewPrivileges, &format!("{at}.SecurityOpt"), "no-new-privileges is not set");
+    if !read.iter().any(|(key, _)| *key == "no-new-privileges") {
+        may_gain_privileges(found, &format!("{at}.SecurityOpt"));
+    }
 }
 
 /// The key of an option, and what it weakens. The engine splits at the first `=` if there is one anywhere, else at the first
@@ -140,6 +146,7 @@ fn security_option(option: &str) -> (&str, Option<Check>) {
 }
 
 /// Absence of a guard is a finding only where the profile asks for it, or each ordinary container would have one.
-fn is_strict(found: &Found<'_>) -> bool {
-    found.profile.reaction(Check::CapabilityKept) == crate::policy::Reaction::Deny
+pub(super) fn may_gain_privileges(found: &mut Found<'_>, field: &str) {
+    let strict = found.profile.reaction(Check::CapabilityKept) == crate::policy::Reaction::Deny;
+    found.add_if(strict, Check::SecurityNewPrivileges, field, "no-new-privileges is not set");
 }

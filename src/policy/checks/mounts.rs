@@ -90,7 +90,7 @@ pub(super) fn stored(found: &mut Found<'_>, mounts: &[StoredMount], host: &HostC
     }
 }
 
-fn one(found: &mut Found<'_>, mount: &Mount<'_>, field: &str) {
+pub(super) fn one(found: &mut Found<'_>, mount: &Mount<'_>, field: &str) {
     if let Some(propagation) = mount.propagation.as_deref().filter(|mode| !OWN_PROPAGATIONS.contains(mode)) {
         found.add(Check::MountPropagation, field, propagation);
     }

@@ -16,7 +16,7 @@ pub(super) fn check(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
         join(found, network, &format!("{at}.NetworkMode"));
     }
     for binding in &host.port_bindings {
-        publish(found, binding, at);
+        publish(found, binding, &format!("{at}.PortBindings.{}", binding.container_port));
     }
     found.add_if(host.publish_all_ports, Check::NetworkPublish, &format!("{at}.PublishAllPorts"), "all exposed ports");
 }
@@ -55,7 +55,7 @@ pub(super) fn join(found: &mut Found<'_>, network: &str, field: &str) {
     found.add_if(!listed, Check::NetworkNotAllowed, field, network);
 }
 
-fn publish(found: &mut Found<'_>, binding: &PortBinding<'_>, at: &str) {
+pub(super) fn publish(found: &mut Found<'_>, binding: &PortBinding<'_>, field: &str) {
     let address: Option<IpAddr> = match binding.host_ip.as_ref() {
         "" => Some(Ipv4Addr::UNSPECIFIED.into()),
         text => text.trim_matches(['[', ']']).parse().ok(),
@@ -71,6 +71,5 @@ fn publish(found: &mut Found<'_>, binding: &PortBinding<'_>, at: &str) {
         _unreadable => false,
     };
     let detail = format!("{}:{}", binding.host_ip, binding.host_port);
-    let field = format!("{at}.PortBindings.{}", binding.container_port);
-    found.add_if(!listed, Check::NetworkPublish, &field, &detail);
+    found.add_if(!listed, Check::NetworkPublish, field, &detail);
 }
