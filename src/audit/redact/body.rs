@@ -149,6 +149,28 @@ fn rule_of(key: &str) -> Rule {
         | "ipamconfig"
         | "endpointconfig"
         | "configfrom"
+        // Of a service.
+        | "tasktemplate"
+        | "containerspec"
+        | "pluginspec"
+        | "privileges"
+        | "selinuxcontext"
+        | "seccomp"
+        | "apparmor"
+        | "dnsconfig"
+        | "secrets"
+        | "configs"
+        | "file"
+        | "resources"
+        | "limits"
+        | "reservations"
+        | "placement"
+        | "networks"
+        | "logdriver"
+        | "updateconfig"
+        | "rollbackconfig"
+        | "endpointspec"
+        | "ports"
         | "mounts"
         | "devices"
         | "devicerequests"
@@ -160,7 +182,7 @@ fn rule_of(key: &str) -> Rule {
         | "blkiodevicewriteiops" => Rule::Fields,
         "endpointsconfig" | "exposedports" | "volumes" | "portbindings" => Rule::Named,
         "env" => Rule::Pairs,
-        "cmd" | "entrypoint" | "shell" => Rule::Argv,
+        "cmd" | "entrypoint" | "shell" | "command" | "args" => Rule::Argv,
         // `Config` is `LogConfig.Config`; `Options` is a driver's; `Test` is a command that runs with the secrets at hand.
         "labels" | "config" | "options" | "driveropts" | "annotations" | "storageopt" | "test" => Rule::Options,
         _ if is_clear(key) => Rule::Clear,
@@ -187,6 +209,8 @@ const CLEAR: &[&str] = &[
     "binds",
     "blkioweight",
     "capabilities",
+    "capabilityadd",
+    "capabilitydrop",
     "capadd",
     "capdrop",
     "cgroup",
@@ -194,8 +218,12 @@ const CLEAR: &[&str] = &[
     "cgroupparent",
     "cgrouppermissions",
     "checkduplicate",
+    "condition",
+    "configid",
+    "configname",
     "configonly",
     "consolesize",
+    "constraints",
     "containeridfile",
     "count",
     "cpucount",
@@ -209,10 +237,14 @@ const CLEAR: &[&str] = &[
     "cpusetmems",
     "cpushares",
     "createmountpoint",
+    "delay",
     "detach",
     "detachkeys",
     "devicecgrouprules",
     "deviceids",
+    "dir",
+    "disable",
+    "disabled",
     "dns",
     "dnsoptions",
     "dnssearch",
@@ -221,14 +253,19 @@ const CLEAR: &[&str] = &[
     "enableipv4",
     "enableipv6",
     "extrahosts",
+    "failureaction",
     "force",
+    "forceupdate",
     "gateway",
+    "gid",
     "groupadd",
+    "groups",
     "gwpriority",
     "hard",
     "hostip",
     "hostname",
     "hostport",
+    "hosts",
     "id",
     "image",
     "ingress",
@@ -245,42 +282,61 @@ const CLEAR: &[&str] = &[
     "isolation",
     "kernelmemory",
     "kernelmemorytcp",
+    "level",
     "linklocalips",
     "links",
     "macaddress",
     "maskedpaths",
+    "maxattempts",
+    "maxfailureratio",
     "maximumretrycount",
+    "maxreplicas",
     "memory",
+    "memorybytes",
     "memoryreservation",
     "memoryswap",
     "memoryswappiness",
     "mode",
+    "monitor",
     "name",
+    "nameservers",
     "nanocpus",
     "network",
     "networkdisabled",
     "networkmode",
     "nocopy",
+    "nonewprivileges",
     "nonrecursive",
     "oomkilldisable",
     "oomscoreadj",
     "openstdin",
+    "order",
+    "parallelism",
     "pathincontainer",
     "pathonhost",
     "pidmode",
+    "pids",
     "pidslimit",
     "privileged",
     "propagation",
+    "protocol",
     "publishallports",
+    "publishedport",
+    "publishmode",
     "rate",
     "readonly",
     "readonlyforcerecursive",
     "readonlynonrecursive",
     "readonlypaths",
     "readonlyrootfs",
+    "remote",
     "retries",
+    "role",
     "runtime",
     "scope",
+    "search",
+    "secretid",
+    "secretname",
     "securityopt",
     "shmsize",
     "sizebytes",
@@ -289,20 +345,25 @@ const CLEAR: &[&str] = &[
     "startinterval",
     "startperiod",
     "stdinonce",
+    "stopgraceperiod",
     "stopsignal",
     "stoptimeout",
     "subnet",
     "subpath",
+    "swapbytes",
     "target",
+    "targetport",
     "timeout",
     "tty",
     "type",
+    "uid",
     "user",
     "usernsmode",
     "utsmode",
     "volumedriver",
     "volumesfrom",
     "weight",
+    "window",
     "workingdir",
 ];
 

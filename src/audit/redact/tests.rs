@@ -113,6 +113,21 @@ fn bodies() {
             r#"{"NetworkingConfig":{"EndpointsConfig":{"n":{"Aliases":["web"],"DriverOpts":{"o":"<S1>"}}}}}"#,
             true,
         ),
+        (
+            r#"{"TaskTemplate":{"ContainerSpec":{"Env":["A=S1"],"Args":["--token","S2"],"Dir":"/d"},"LogDriver":{"Name":"splunk","Options":{"t":"S1"}}}}"#,
+            r#"{"TaskTemplate":{"ContainerSpec":{"Env":["A=<S1>"],"Args":["--token","<S2>"],"Dir":"/d"},"LogDriver":{"Name":"splunk","Options":{"t":"<S1>"}}}}"#,
+            true,
+        ),
+        (
+            r#"{"TaskTemplate":{"ContainerSpec":{"Secrets":[{"File":{"Mode":292,"Name":"n"},"SecretName":"db"}],"Privileges":{"Seccomp":{"Mode":"custom","Profile":"S1"}}}}}"#,
+            r#"{"TaskTemplate":{"ContainerSpec":{"Secrets":[{"File":{"Mode":292,"Name":"n"},"SecretName":"db"}],"Privileges":{"Seccomp":{"Mode":"custom","Profile":"<S1>"}}}}}"#,
+            true,
+        ),
+        (
+            r#"{"Networks":[{"DriverOpts":{"o":"S1"},"Target":"n"}],"EndpointSpec":{"Ports":[{"PublishedPort":80}]}}"#,
+            r#"{"Networks":[{"DriverOpts":{"o":"<S1>"},"Target":"n"}],"EndpointSpec":{"Ports":[{"PublishedPort":80}]}}"#,
+            true,
+        ),
         (r#"{"NewField":"S1"}"#, r#"{"NewField":"<S1>"}"#, true),
         (r#"{"Data":"S2","Password":"S1"}"#, r#"{"Data":"<S2>","Password":"<S1>"}"#, true),
     ];
