@@ -5,7 +5,7 @@ use super::redact::{Argv, Redacted, Redactor};
 use super::{CallFacts, Ended, Level, Outcome, lifecycle};
 use crate::peer::{Peer, UnixPeer};
 use crate::policy::{Action, Check, HeldImage, Verdict};
-use crate::request::{Body, HostConfig, Text, stored_container};
+use crate::request::{Body, ContainerSpec, HostConfig, Text, stored_container};
 
 /// Longest target, path, reference or detail.
 const TEXT: usize = 4096;
@@ -260,14 +260,14 @@ fn redacted_body(facts: &CallFacts<'_>, level: Level, redactor: &Redactor) -> (V
 
 fn image(object: &mut Object<'_>, facts: &CallFacts<'_>, redactor: &Redactor) {
     let query = &facts.call.asked.query;
-    let asked = match (&facts.call.body, facts.call.asked.operation.name()) {
-        (Body::ContainerCreate(create), _) => create.image.as_deref().map(str::to_owned),
-        (_, "ImageCreate") => query.first("fromImage").map(|name| match query.first("tag") {
+    let asked = match (facts.call.body.image(), facts.call.asked.operation.name()) {
+        (Some(image), _) => Some(image.to_owned()),
+        (None, "ImageCreate") => query.first("fromImage").map(|name| match query.first("tag") {
             Some(tag) if tag.contains(':') => format!("{name}@{tag}"),
             Some(tag) if !tag.is_empty() => format!("{name}:{tag}"),
             Some(_) | None => name.to_owned(),
         }),
-        _ => None,
+        (None, _) => None,
     };
     let stored = facts.known.container.as_ref();
     let asked = asked.or_else(|| stored.map(|stored| stored.reference.clone()));
@@ -310,6 +310,14 @@ fn runtime(object: &mut Object<'_>, facts: &CallFacts<'_>, redactor: &Redactor) 
             optional(o, "user", exec.user.as_deref());
             o.array("command", |a| argv(a, exec.cmd.iter().map(AsRef::as_ref), redactor));
         }),
+        Body::ServiceSpec(spec) => {
+            if let Some(container) = &spec.container {
+                object.object("runtime", |o| {
+                    host_config(o, &as_host_config(container), redactor);
+                    optional(o, "user", container.user.as_deref());
+                });
+            }
+        }
         Body::Unread | Body::ExecStart(_) => {
             // What the call makes use of is as telling as what it asks for.
             let stored = facts.known.container.as_ref().and_then(|stored| stored_container(&stored.body));
@@ -325,6 +333,16 @@ fn runtime(object: &mut Object<'_>, facts: &CallFacts<'_>, redactor: &Redactor) 
         | Body::NetworkCreate(_)
         | Body::NetworkConnect(_)
         | Body::Build(_) => {}
+    }
+}
+
+/// What a service asks of its containers, in the terms of a container: it has no words for the rest.
+fn as_host_config<'a>(spec: &ContainerSpec<'a>) -> HostConfig<'a> {
+    HostConfig {
+        mounts: spec.mounts.clone(),
+        cap_add: spec.capability_add.clone(),
+        sysctls: spec.sysctls.clone(),
+        ..HostConfig::default()
     }
 }
 

@@ -67,15 +67,16 @@ impl LookUp {
     async fn learn_all(&self, call: &Call<'_>, target: Option<Target<'_>>) -> Result<Known, Unreachable> {
         let mut known = Known::default();
         let (host, mut named) = named(call);
-        if target.is_none() && host.is_none() && named.is_empty() {
+        let image = call.body.image();
+        if target.is_none() && host.is_none() && image.is_none() && named.is_empty() {
             return Ok(known);
         }
         self.engine(&mut known).await?;
         if let Some(target) = target {
             self.container(target, &mut known).await?;
         }
-        if let Body::ContainerCreate(create) = &call.body {
-            known.image = self.image(create.image.as_deref().unwrap_or_default(), &mut known.missing).await?;
+        if let Some(image) = image {
+            known.image = self.image(image, &mut known.missing).await?;
         }
         self.joined(host, &mut known).await?;
         self.mounts(&mut named, &mut known).await?;
@@ -229,6 +230,7 @@ fn named<'c>(call: &'c Call<'_>) -> (Option<&'c HostConfig<'c>>, Sources) {
         Body::ContainerCreate(create) => &create.host,
         Body::ContainerStart(host) => host.as_ref(),
         Body::VolumeCreate(volume) => return (None, policy::volume_sources(volume)),
+        Body::ServiceSpec(spec) => return (None, policy::service_sources(spec)),
         Body::Unread
         | Body::ContainerUpdate(_)
         | Body::ExecCreate(_)

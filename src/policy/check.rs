@@ -115,7 +115,7 @@ checks! {
     BuildSession "build.session" "BuildKit session, which cannot be judged" 2 ["T1612"] Deny Deny;
     VolumeHostPath "volume.host-path" "volume that is a path of the host" 3 ["T1611"] Deny Deny;
     PluginInstall "plugin.install" "plugin is installed or changed" 3 ["T1610" "T1611"] Deny Deny;
-    SwarmChange "swarm.change" "swarm, service or secret is changed" 3 ["T1610"] Deny Deny;
+    SwarmChange "swarm.change" "swarm, its nodes or tokens" 3 ["T1610"] Deny Deny;
     ImageLoad "image.load" "image from foreign bytes" 1 ["T1525"] Warn Deny;
     ImageTag "image.tag" "image gets a name that may be a listed one" 1 ["T1525"] Warn Deny;
     PrincipalUnknown "principal.unknown" "caller whom no principal claims" 0 [] Warn Warn;

@@ -27,7 +27,7 @@ pub use facts::{
 };
 pub use judge::judge;
 pub use load::Policy;
-pub use mount::{Sources, joined, sources, volume_sources};
+pub use mount::{Sources, joined, service_sources, sources, volume_sources};
 pub use summary::{Expired, Summary, Which, Who};
 pub use verdict::{Action, Finding, Permit, Reaction, Verdict};
 

@@ -3,7 +3,7 @@
 use globset::GlobMatcher;
 
 use super::image::glob;
-use crate::request::{HostConfig, Text, VolumeCreate};
+use crate::request::{HostConfig, Mount, ServiceSpec, Text, VolumeCreate};
 
 /// Paths whose sight or change leads to root on the host; what is below them, and what they are below, as well. One below
 /// another is there because to list the upper is not to mean the lower.
@@ -103,6 +103,16 @@ impl Sources {
         other.volumes.into_iter().for_each(|name| add(&mut self.volumes, name));
     }
 
+    fn add_mounts(&mut self, mounts: &[Mount<'_>]) {
+        for mount in mounts {
+            match mount.kind.as_ref() {
+                "tmpfs" | "image" => {}
+                _other => self.add(&mount.source),
+            }
+            self.add_device(mount.driver.as_deref(), &mount.driver_options);
+        }
+    }
+
     fn add_device(&mut self, driver: Option<&str>, options: &[(Text<'_>, Text<'_>)]) {
         let device = reaches_host(driver, options);
         device.iter().filter(|device| device.starts_with('/')).for_each(|device| self.add_path(device));
@@ -127,13 +137,14 @@ pub fn sources(host: &HostConfig<'_>) -> Sources {
             named.add(source);
         }
     }
-    for mount in &host.mounts {
-        match mount.kind.as_ref() {
-            "tmpfs" | "image" => {}
-            _other => named.add(&mount.source),
-        }
-        named.add_device(mount.driver.as_deref(), &mount.driver_options);
-    }
+    named.add_mounts(&host.mounts);
+    named
+}
+
+/// Collects what the mounts of a service's containers name.
+pub fn service_sources(spec: &ServiceSpec<'_>) -> Sources {
+    let mut named = Sources::default();
+    spec.container.iter().for_each(|container| named.add_mounts(&container.mounts));
     named
 }
 

@@ -7,7 +7,7 @@ use globset::GlobMatcher;
 use super::image::ImagePattern;
 use super::mount::{Paths, clean, is_system};
 use super::{Check, Mode, Reaction};
-use crate::request::ApiVersion;
+use crate::request::{ApiVersion, Class};
 
 /// A resolved profile: built in, or a file's with everything inherited.
 #[derive(Debug, Clone)]
@@ -100,7 +100,7 @@ impl Profile {
             _unknown => return None,
         };
         let open = name == "privileged";
-        let all_classes = crate::request::Class::ALL_SELECTORS;
+        let all_classes = Class::ALL_SELECTORS;
         let localtime = ["/etc/localtime", "/etc/timezone"];
         Some(Self {
             name: name.to_owned(),
@@ -142,6 +142,11 @@ impl Profile {
             join: Join::None,
             own_only: false,
         }
+    }
+
+    /// Whether `api` names a class of endpoints.
+    pub(super) fn opens(&self, class: Class) -> bool {
+        self.api.iter().any(|selector| class.is_covered_by(selector))
     }
 
     pub(super) fn reaction(&self, check: Check) -> Reaction {

@@ -31,8 +31,29 @@ pub enum Body<'a> {
     NetworkCreate(NetworkCreate<'a>),
     /// `POST /networks/{id}/connect`
     NetworkConnect(NetworkConnect<'a>),
+    /// `POST /services/create` and `POST /services/{id}/update`
+    ServiceSpec(Box<ServiceSpec<'a>>),
     /// `POST /build`: its options are in the query.
     Build(Build),
+}
+
+impl Body<'_> {
+    /// The image that containers are to be made from, as the client wrote it.
+    pub fn image(&self) -> Option<&str> {
+        match self {
+            Self::ContainerCreate(create) => create.image.as_deref(),
+            Self::ServiceSpec(spec) => spec.container.as_ref()?.image.as_deref(),
+            Self::Unread
+            | Self::ContainerStart(_)
+            | Self::ContainerUpdate(_)
+            | Self::ExecCreate(_)
+            | Self::ExecStart(_)
+            | Self::VolumeCreate(_)
+            | Self::NetworkCreate(_)
+            | Self::NetworkConnect(_)
+            | Self::Build(_) => None,
+        }
+    }
 }
 
 /// `POST /containers/create`: `Config` at the top level, with `HostConfig` and `NetworkingConfig`.
@@ -277,6 +298,93 @@ pub struct NetworkConnect<'a> {
     pub container: Option<Text<'a>>,
     /// `EndpointConfig.DriverOpts`
     pub driver_options: Vec<(Text<'a>, Text<'a>)>,
+}
+
+/// `POST /services/create` and `POST /services/{id}/update`: containers that a swarm makes on its nodes.
+#[derive(Debug, Clone, Default)]
+pub struct ServiceSpec<'a> {
+    /// `TaskTemplate.ContainerSpec`; `None` if absent.
+    pub container: Option<ContainerSpec<'a>>,
+    /// `TaskTemplate.PluginSpec.Remote`, empty if it has none; `None` if there is no such spec.
+    pub plugin: Option<Text<'a>>,
+    /// `TaskTemplate.Runtime`: `container`, `plugin`, or what the client wrote.
+    pub runtime: Option<Text<'a>>,
+    /// `TaskTemplate.Resources.Limits`
+    pub limits: ServiceLimits,
+    /// `TaskTemplate.RestartPolicy.Condition`: `none`, `on-failure`, `any`; absent: `any`.
+    pub restart_condition: Option<Text<'a>>,
+    /// `TaskTemplate.Networks`
+    pub task_networks: Vec<Endpoint<'a>>,
+    /// `Networks`, read by the engine where `TaskTemplate` has none.
+    pub networks: Vec<Endpoint<'a>>,
+    /// `TaskTemplate.LogDriver`
+    pub log_driver: Option<LogConfig<'a>>,
+    /// `EndpointSpec.Ports`
+    pub ports: Vec<ServicePort<'a>>,
+}
+
+/// `TaskTemplate.ContainerSpec` of a service.
+#[derive(Debug, Clone, Default)]
+pub struct ContainerSpec<'a> {
+    /// `Image`
+    pub image: Option<Text<'a>>,
+    /// `User`
+    pub user: Option<Text<'a>>,
+    /// `Groups`
+    pub groups: Vec<Text<'a>>,
+    /// `Dir`
+    pub dir: Option<Text<'a>>,
+    /// `Mounts`
+    pub mounts: Vec<Mount<'a>>,
+    /// `Privileges`
+    pub privileges: Privileges<'a>,
+    /// `Sysctls`
+    pub sysctls: Vec<(Text<'a>, Text<'a>)>,
+    /// `CapabilityAdd`
+    pub capability_add: Vec<Text<'a>>,
+    /// `CapabilityDrop`
+    pub capability_drop: Vec<Text<'a>>,
+    /// `ReadOnly`
+    pub read_only: bool,
+    /// `Secrets`: the name of each, or its id where it has none.
+    pub secrets: Vec<Text<'a>>,
+    /// `Configs`; as `secrets`.
+    pub configs: Vec<Text<'a>>,
+}
+
+/// `Privileges` of a service's container.
+#[derive(Debug, Clone, Default)]
+pub struct Privileges<'a> {
+    /// `Seccomp.Mode`: `default`, `unconfined`, `custom`, or what the client wrote.
+    pub seccomp: Option<Text<'a>>,
+    /// `AppArmor.Mode`: `default`, `disabled`, or what the client wrote.
+    pub apparmor: Option<Text<'a>>,
+    /// Whether `SELinuxContext` says anything: labels off, or others.
+    pub selinux: bool,
+    /// `NoNewPrivileges`
+    pub no_new_privileges: bool,
+}
+
+/// `TaskTemplate.Resources.Limits` of a service; 0 is unlimited.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ServiceLimits {
+    /// `MemoryBytes`
+    pub memory: i64,
+    /// `NanoCPUs`
+    pub nano_cpus: i64,
+    /// `Pids`
+    pub pids: i64,
+}
+
+/// An element of `EndpointSpec.Ports`.
+#[derive(Debug, Clone, Default)]
+pub struct ServicePort<'a> {
+    /// `TargetPort`
+    pub target: i64,
+    /// `Protocol`
+    pub protocol: Text<'a>,
+    /// `PublishedPort`; 0: the engine picks one.
+    pub published: i64,
 }
 
 /// `POST /build`, from its query.

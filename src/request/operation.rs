@@ -390,6 +390,8 @@ impl Operation {
                 | Self::VolumeCreate
                 | Self::NetworkCreate
                 | Self::NetworkConnect
+                | Self::ServiceCreate
+                | Self::ServiceUpdate
         );
         if judged { BodyPlan::Judge } else { BodyPlan::Stream }
     }

@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::audit::record::Common;
 use crate::audit::redact::Redactor;
+use crate::policy::{Facts, Known, Policy, judge};
+use crate::request::BodyPlan;
 
 fn redactor() -> Redactor {
     Redactor::new(&[5; 32])
@@ -61,6 +63,58 @@ fn a_target_of_any_length_is_bounded() {
     let (peer, verdict) = (peer(), verdict(Action::Deny));
     let line = Common::render(&facts(&call, &peer, &verdict), Level::Metadata, "h", &redactor()).intent();
     assert!(line.len() < 8192);
+}
+
+/// The line of a call with a body, at the level that tells most.
+fn line_of(method: &Method, target: &str, body: &str) -> String {
+    let (uri, headers) = (target.parse().unwrap(), HeaderMap::new());
+    let asked = crate::request::read(&Head { method, uri: &uri, version: Version::HTTP_11, headers: &headers });
+    let is_read = asked.body == BodyPlan::Judge;
+    let call = if is_read { Call::decode(&asked, body.as_bytes()) } else { Call::unread(&asked) };
+    let policy = Policy::builtin(Mode::Enforce);
+    let peer = peer();
+    let now = Timestamp::from_second(1_790_000_000).unwrap();
+    let verdict = judge(&policy, &peer, &call, &Facts { now, protected: &[], known: Known::NOTHING });
+    let mut facts = facts(&call, &peer, &verdict);
+    facts.body = is_read.then_some(body.as_bytes());
+    String::from_utf8(Common::render(&facts, Level::Request, "h", &redactor()).intent()).unwrap()
+}
+
+#[test]
+fn what_a_swarm_keeps_secret_is_in_no_record() {
+    let service = r#"{"Name":"s","Labels":{"l":"s3cr3t"},"TaskTemplate":{"ContainerSpec":{"Image":"busybox:1.0",
+        "Env":["A=s3cr3t"],"Labels":{"l":"s3cr3t"},"Args":["--password","s3cr3t"],"Healthcheck":{"Test":["CMD","s3cr3t"]},
+        "Mounts":[{"Type":"volume","VolumeOptions":{"DriverConfig":{"Options":{"type":"cifs","o":"password=s3cr3t"}}}}],
+        "Privileges":{"CredentialSpec":{"Config":"s3cr3t"},"Seccomp":{"Mode":"custom","Profile":"s3cr3t"}}},
+        "PluginSpec":{"Remote":"p","Env":["A=s3cr3t"]},"LogDriver":{"Name":"splunk","Options":{"splunk-token":"s3cr3t"}},
+        "Networks":[{"Target":"n","DriverOpts":{"key":"s3cr3t"}}]}}"#;
+    for (target, body) in [
+        ("/v1.41/services/create", service),
+        ("/v1.41/services/s/update?version=1", service),
+        ("/v1.41/secrets/create", r#"{"Name":"n","Data":"s3cr3t"}"#),
+        ("/v1.41/secrets/n/update?version=1", r#"{"Name":"n","Data":"s3cr3t"}"#),
+        ("/v1.41/configs/create", r#"{"Name":"n","Data":"s3cr3t"}"#),
+        ("/v1.41/swarm/join", r#"{"RemoteAddrs":["h:2377"],"JoinToken":"SWMTKN-1-s3cr3t"}"#),
+        ("/v1.41/swarm/unlock", r#"{"UnlockKey":"SWMKEY-1-s3cr3t"}"#),
+        ("/v1.41/auth", r#"{"username":"u","password":"s3cr3t"}"#),
+        ("/v1.41/plugins/pull?remote=p", r#"[{"Name":"network","Value":["s3cr3t"]}]"#),
+        ("/v1.41/swarm/update?version=1&joinToken=s3cr3t", "{}"),
+    ] {
+        let line = line_of(&Method::POST, target, body);
+        assert!(!line.contains("s3cr3t"), "{target}: {line}");
+    }
+}
+
+#[test]
+fn a_services_record_tells_its_image_and_its_mounts() {
+    let body = r#"{"TaskTemplate":{"ContainerSpec":{"Image":"busybox:1.0","User":"7","CapabilityAdd":["NET_ADMIN"],
+        "Mounts":[{"Type":"bind","Source":"/etc","Target":"/h"}]}}}"#;
+    let line = line_of(&Method::POST, "/v1.41/services/create", body);
+    let value: serde_json::Value = serde_json::from_str(&format!("{{{line}}}")).unwrap();
+    assert_eq!(value["image"]["asked"], "busybox:1.0", "{line}");
+    let runtime = &value["runtime"];
+    assert_eq!((&runtime["capabilities"][0], &runtime["user"]), (&"NET_ADMIN".into(), &"7".into()), "{line}");
+    assert_eq!(runtime["mounts"][0]["source"], "/etc", "{line}");
 }
 
 proptest! {

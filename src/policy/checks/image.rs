@@ -13,8 +13,8 @@ pub(in crate::policy) fn of_call(call: &Call<'_>, known: &Known) -> Vec<Image> {
         named.into_iter().chain(held.map(|held| Image::Id(held.id.clone()))).collect()
     };
     match (&call.body, call.asked.operation) {
-        (Body::ContainerCreate(create), _) => {
-            by_name(create.image.as_deref().unwrap_or_default(), known.image.as_ref())
+        (Body::ContainerCreate(_) | Body::ServiceSpec(_), _) => {
+            by_name(call.body.image().unwrap_or_default(), known.image.as_ref())
         }
         (_, Operation::ImageCreate | Operation::ImagePush) => in_registry(call.asked).into_iter().collect(),
         (_, operation) if operation.uses_container() => {

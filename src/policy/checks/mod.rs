@@ -6,6 +6,7 @@ mod image;
 mod mounts;
 mod network;
 mod operation;
+mod service;
 mod stored;
 
 pub(super) use image::of_call as images_of;

@@ -1,6 +1,6 @@
 //! Which endpoint is called, by whom, and the bodies that are not a container's.
 
-use super::{Found, container, image, mounts, network, stored};
+use super::{Found, container, image, mounts, network, service, stored};
 use crate::peer::Peer;
 use crate::policy::Check;
 use crate::policy::mount::reaches_host;
@@ -25,6 +25,11 @@ pub(in crate::policy) fn check(found: &mut Found<'_>, call: &Call<'_>) {
             network::join(found, call.asked.resource.as_deref().unwrap_or_default(), "path");
             network::driver_options(found, &connect.driver_options, "EndpointConfig");
         }
+        Body::ServiceSpec(spec) => {
+            service::spec(found, spec);
+            let goes_back = call.asked.query.first("rollback") == Some("previous");
+            found.add_if(goes_back, Check::ContainerUnseen, "query.rollback", "the earlier spec is not in the request");
+        }
         Body::Build(options) => build(found, options),
     }
     stored::check(found, call);
@@ -37,8 +42,8 @@ fn endpoint(found: &mut Found<'_>, call: &Call<'_>) {
     let unreadable = asked.operation == Operation::Unknown && !asked.irregularities.is_empty();
     if class == Class::Unknown {
         found.add_if(!unreadable, Check::ApiUnknown, "path", "no endpoint of the Engine API that is known");
-    } else if !found.profile.api.iter().any(|selector| class.is_covered_by(selector)) {
-        found.add(Check::ApiNotAllowed, "path", &format!("{} ({})", class.name(), asked.operation.name()));
+    } else {
+        opens(found, class, asked.operation.name(), "path");
     }
     if let (Some(version), Some(oldest)) = (asked.api_version, found.profile.min_api)
         && version < oldest
@@ -51,12 +56,37 @@ fn endpoint(found: &mut Found<'_>, call: &Call<'_>) {
     found.add_if(class == Class::ImagesMint, Check::ImageLoad, "path", name);
     found.add_if(class == Class::BuildSession, Check::BuildSession, "path", SESSION);
     found.add_if(class == Class::Plugins && !reads, Check::PluginInstall, "path", name);
-    found.add_if(matches!(class, Class::Swarm | Class::Secrets) && !reads, Check::SwarmChange, "path", name);
+    found.add_if(orders_swarm(asked.operation), Check::SwarmChange, "path", name);
     if asked.operation == Operation::ImageTag {
         let target = [asked.query.first("repo"), asked.query.first("tag")].map(Option::unwrap_or_default).join(":");
         found.add(Check::ImageTag, "query.repo", &target);
     }
     found.add_if(matches!(found.peer, Peer::Tcp(_)), Check::PrincipalRemote, "peer", "came through a TCP door");
+}
+
+/// Reports what belongs to a class of endpoints that the profile does not open.
+pub(super) fn opens(found: &mut Found<'_>, class: Class, what: &str, field: &str) {
+    let opened = found.profile.opens(class);
+    found.add_if(!opened, Check::ApiNotAllowed, field, &format!("{} ({what})", class.name()));
+}
+
+/// Whether a call changes who belongs to the swarm and who manages it, or hands out what lets others do so: a manager
+/// elsewhere places tasks on this host past the gate.
+const fn orders_swarm(operation: Operation) -> bool {
+    matches!(
+        operation,
+        Operation::SwarmInspect
+            | Operation::SwarmUnlockkey
+            | Operation::SwarmInit
+            | Operation::SwarmJoin
+            | Operation::SwarmLeave
+            | Operation::SwarmUpdate
+            | Operation::SwarmUnlock
+            | Operation::NodeUpdate
+            | Operation::NodeDelete
+            // Only the swarm's own volumes can be changed.
+            | Operation::VolumeUpdate
+    )
 }
 
 /// Both ways on, for whoever meets this.

@@ -7,6 +7,7 @@ mod known;
 mod lists;
 mod mistakes;
 mod roads;
+mod service;
 mod summary;
 
 use http::{HeaderMap, Method, Uri, Version};

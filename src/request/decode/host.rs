@@ -78,7 +78,7 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn mount<'a>(object: Value<'_, 'a>, mount: &mut Mount<'a>) {
+pub(super) fn mount<'a>(object: Value<'_, 'a>, mount: &mut Mount<'a>) {
     for (name, value) in fields(object, MOUNT) {
         match name {
             "Type" => text(value, &mut mount.kind),

@@ -11,6 +11,7 @@ mod walk;
 mod container;
 mod host;
 mod read;
+mod service;
 mod small;
 
 pub use json::{Document, JsonError, Kind, Limits, Value};
@@ -34,9 +35,10 @@ enum Judged {
     VolumeCreate,
     NetworkCreate,
     NetworkConnect,
+    ServiceSpec,
 }
 
-const JUDGED: [(Operation, Judged); 8] = [
+const JUDGED: [(Operation, Judged); 10] = [
     (Operation::ContainerCreate, Judged::ContainerCreate),
     (Operation::ContainerStart, Judged::ContainerStart),
     (Operation::ContainerUpdate, Judged::ContainerUpdate),
@@ -45,6 +47,8 @@ const JUDGED: [(Operation, Judged); 8] = [
     (Operation::VolumeCreate, Judged::VolumeCreate),
     (Operation::NetworkCreate, Judged::NetworkCreate),
     (Operation::NetworkConnect, Judged::NetworkConnect),
+    (Operation::ServiceCreate, Judged::ServiceSpec),
+    (Operation::ServiceUpdate, Judged::ServiceSpec),
 ];
 
 /// A body, decoded.
@@ -130,6 +134,7 @@ fn typed<'a>(judged: Judged, root: Value<'_, 'a>, found: &mut Found) -> Body<'a>
         Judged::VolumeCreate => Body::VolumeCreate(small::volume_create(root)),
         Judged::NetworkCreate => Body::NetworkCreate(small::network_create(root)),
         Judged::NetworkConnect => Body::NetworkConnect(small::network_connect(root)),
+        Judged::ServiceSpec => Body::ServiceSpec(Box::new(service::spec(root))),
     }
 }
 
@@ -148,6 +153,7 @@ impl Judged {
             Self::VolumeCreate => schema::VOLUME_CREATE,
             Self::NetworkCreate => schema::NETWORK_CREATE,
             Self::NetworkConnect => schema::NETWORK_CONNECT,
+            Self::ServiceSpec => service::SPEC,
         }
     }
 }

@@ -34,12 +34,12 @@ pub(super) type Field = (&'static str, Shape);
 
 use Shape::{Any, Ascii, Bool, Int, Line, List, Map, Struct, Text, Uint, Words};
 
-const TEXTS: Shape = List(&Text);
-const LINES: Shape = List(&Line);
+pub(super) const TEXTS: Shape = List(&Text);
+pub(super) const LINES: Shape = List(&Line);
 const ARGUMENTS: Shape = Words(&Text);
 const CAPABILITIES: Shape = Words(&Ascii);
-const OPTIONS: Shape = Map(&Text);
-const LINE_OPTIONS: Shape = Map(&Line);
+pub(super) const OPTIONS: Shape = Map(&Text);
+pub(super) const LINE_OPTIONS: Shape = Map(&Line);
 
 /// The body of a create: `container.Config` with `HostConfig` and `NetworkingConfig`, and since engines up to 26.1 embed a
 /// `HostConfig` at the top level too, its fields again: see [`super::container`]. No name is in both.
@@ -97,7 +97,7 @@ const CONFIG: &[Field] = &[
     ("Cpuset", Text),
 ];
 
-const HEALTHCHECK: &[Field] = &[
+pub(super) const HEALTHCHECK: &[Field] = &[
     ("Test", TEXTS),
     ("Interval", Int),
     ("Timeout", Int),
@@ -181,7 +181,7 @@ const RESOURCES: &[Field] = &[
     ("MemorySwappiness", Int),
     ("OomKillDisable", Bool),
     ("PidsLimit", Int),
-    ("Ulimits", List(&Struct(&[("Name", Text), ("Hard", Int), ("Soft", Int)]))),
+    ("Ulimits", ULIMITS),
     ("CpuCount", Int),
     ("CpuPercent", Int),
     ("IOMaximumIOps", Uint),
@@ -191,6 +191,8 @@ const RESOURCES: &[Field] = &[
 pub(super) const LOG_CONFIG: &[Field] = &[("Type", Line), ("Config", OPTIONS)];
 
 pub(super) const PORT_BINDING: &[Field] = &[("HostIp", Line), ("HostPort", Line)];
+
+pub(super) const ULIMITS: Shape = List(&Struct(&[("Name", Text), ("Hard", Int), ("Soft", Int)]));
 
 const THROTTLE: Shape = List(&Struct(&[("Path", Line), ("Rate", Uint)]));
 

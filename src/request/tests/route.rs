@@ -167,6 +167,8 @@ fn the_hijacking_and_judged_operations_are_these() {
         "VolumeCreate",
         "NetworkCreate",
         "NetworkConnect",
+        "ServiceCreate",
+        "ServiceUpdate",
     ];
     assert_eq!(named(|operation| operation.body_plan() == BodyPlan::Judge), judged);
 }

@@ -46,6 +46,8 @@ fn bodies_may_be_left_out_where_the_engine_reads_none() {
         Operation::VolumeCreate,
         Operation::NetworkCreate,
         Operation::NetworkConnect,
+        Operation::ServiceCreate,
+        Operation::ServiceUpdate,
     ] {
         for body in ["", " ", "null", "[]", "1", r#""{}""#] {
             let odd = odd_of(operation, body.as_bytes());

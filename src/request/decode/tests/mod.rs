@@ -5,6 +5,7 @@ mod create;
 mod json;
 mod odd;
 mod properties;
+mod service;
 
 use super::{Decoded, decode};
 use crate::request::{Asked, Body, Call, ContainerCreate, HostConfig, Irregular, Irregularity, Operation};

@@ -3,9 +3,10 @@ use serde_json::{Map, Value};
 
 use super::{asked, decode};
 use crate::request::decode::schema::{self, Field, Shape};
+use crate::request::decode::service;
 use crate::request::{Body, Call, Irregular, Operation};
 
-const JUDGED: [Operation; 8] = [
+const JUDGED: [Operation; 10] = [
     Operation::ContainerCreate,
     Operation::ContainerStart,
     Operation::ContainerUpdate,
@@ -14,6 +15,8 @@ const JUDGED: [Operation; 8] = [
     Operation::VolumeCreate,
     Operation::NetworkCreate,
     Operation::NetworkConnect,
+    Operation::ServiceCreate,
+    Operation::ServiceUpdate,
 ];
 
 /// A value of a type, or null.
@@ -66,9 +69,14 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
-    fn what_is_written_anew_reads_the_same(create in of_struct(schema::CONTAINER_CREATE)) {
-        let bytes = serde_json::to_vec(&create).unwrap();
-        let asked = asked(Operation::ContainerCreate);
+    fn what_is_written_anew_reads_the_same(
+        (operation, body) in prop_oneof![
+            (Just(Operation::ContainerCreate), of_struct(schema::CONTAINER_CREATE)),
+            (Just(Operation::ServiceCreate), of_struct(service::SPEC)),
+        ],
+    ) {
+        let bytes = serde_json::to_vec(&body).unwrap();
+        let asked = asked(operation);
         let first = Call::decode(&asked, &bytes);
         prop_assert!(first.irregularities.iter().all(|odd| odd.kind == Irregular::UnknownField), "{first:?}");
 
