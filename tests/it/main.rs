@@ -16,5 +16,6 @@ mod facts;
 mod journal;
 mod kill;
 mod own;
+mod service;
 mod support;
 mod wire;
