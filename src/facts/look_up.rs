@@ -226,20 +226,24 @@ impl LookUp {
 
 /// The `HostConfig` of a call, if it brings one, and what its mounts name.
 fn named<'c>(call: &'c Call<'_>) -> (Option<&'c HostConfig<'c>>, Sources) {
-    let host = match &call.body {
-        Body::ContainerCreate(create) => &create.host,
-        Body::ContainerStart(host) => host.as_ref(),
-        Body::VolumeCreate(volume) => return (None, policy::volume_sources(volume)),
-        Body::ServiceSpec(spec) => return (None, policy::service_sources(spec)),
+    let (host, mut named) = match &call.body {
+        Body::ContainerCreate(create) => (Some(&create.host), policy::sources(&create.host)),
+        Body::ContainerStart(host) => (Some(host.as_ref()), policy::sources(host)),
+        Body::VolumeCreate(volume) => (None, policy::volume_sources(volume)),
+        Body::ServiceSpec(spec) => (None, policy::service_sources(spec)),
         Body::Unread
         | Body::ContainerUpdate(_)
         | Body::ExecCreate(_)
         | Body::ExecStart(_)
         | Body::NetworkCreate(_)
         | Body::NetworkConnect(_)
-        | Body::Build(_) => return (None, Sources::default()),
+        | Body::CheckpointCreate(_)
+        | Body::Build(_) => (None, Sources::default()),
     };
-    (Some(host), policy::sources(host))
+    if let Some((_field, folder)) = call.checkpoint_folder() {
+        named.add_path(folder);
+    }
+    (host, named)
 }
 
 /// Adds what the mounts of a container name, as the engine has them and as they were asked for.

@@ -31,6 +31,8 @@ pub enum Body<'a> {
     NetworkCreate(NetworkCreate<'a>),
     /// `POST /networks/{id}/connect`
     NetworkConnect(NetworkConnect<'a>),
+    /// `POST /containers/{id}/checkpoints`
+    CheckpointCreate(CheckpointCreate<'a>),
     /// `POST /services/create` and `POST /services/{id}/update`
     ServiceSpec(Box<ServiceSpec<'a>>),
     /// `POST /build`: its options are in the query.
@@ -51,6 +53,7 @@ impl Body<'_> {
             | Self::VolumeCreate(_)
             | Self::NetworkCreate(_)
             | Self::NetworkConnect(_)
+            | Self::CheckpointCreate(_)
             | Self::Build(_) => None,
         }
     }
@@ -259,6 +262,15 @@ pub struct ContainerUpdate<'a> {
     pub memory: Option<i64>,
     /// `PidsLimit`; `None` if absent; 0 or −1 lifts it.
     pub pids_limit: Option<i64>,
+    /// `CpuQuota` in microseconds a period; `None` if absent or 0, which keeps the limit. −1 lifts it.
+    pub cpu_quota: Option<i64>,
+}
+
+/// `POST /containers/{id}/checkpoints`.
+#[derive(Debug, Clone, Default)]
+pub struct CheckpointCreate<'a> {
+    /// `CheckpointDir`: a folder of the host that the engine writes as root; absent: its own.
+    pub dir: Option<Text<'a>>,
 }
 
 /// `POST /volumes/create`.

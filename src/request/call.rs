@@ -39,6 +39,20 @@ impl<'a> Call<'a> {
         decode::write(self.asked.operation, document)
     }
 
+    /// The folder of the host in which the engine is told to keep or find checkpoints, and the field that says so.
+    pub fn checkpoint_folder(&self) -> Option<(&'static str, &str)> {
+        let starts = self.asked.operation == Operation::ContainerStart;
+        let looks = matches!(self.asked.operation, Operation::CheckpointList | Operation::CheckpointDelete);
+        let (field, folder) = if let Body::CheckpointCreate(create) = &self.body {
+            ("CheckpointDir", create.dir.as_deref())
+        } else if starts {
+            ("query.checkpoint-dir", self.asked.query.first("checkpoint-dir"))
+        } else {
+            ("query.dir", self.asked.query.first("dir").filter(|_| looks))
+        };
+        folder.filter(|folder| !folder.is_empty()).map(|folder| (field, folder))
+    }
+
     /// Everything odd, head first.
     pub fn all_irregularities(&self) -> impl Iterator<Item = &Irregularity> {
         self.asked.irregularities.iter().chain(&self.irregularities)

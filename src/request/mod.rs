@@ -20,9 +20,9 @@ mod target;
 
 pub use asked::{ApiVersion, Asked, BodyPlan, Head, Irregular, Irregularity, read};
 pub use body::{
-    Body, Build, ContainerCreate, ContainerSpec, ContainerUpdate, Device, Endpoint, ExecCreate, ExecStart, HostConfig,
-    LogConfig, Mount, NetworkConnect, NetworkCreate, PortBinding, Privileges, RestartPolicy, ServiceLimits,
-    ServicePort, ServiceSpec, Text, VolumeCreate,
+    Body, Build, CheckpointCreate, ContainerCreate, ContainerSpec, ContainerUpdate, Device, Endpoint, ExecCreate,
+    ExecStart, HostConfig, LogConfig, Mount, NetworkConnect, NetworkCreate, PortBinding, Privileges, RestartPolicy,
+    ServiceLimits, ServicePort, ServiceSpec, Text, VolumeCreate,
 };
 pub use call::Call;
 pub use class::Class;

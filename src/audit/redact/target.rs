@@ -71,8 +71,23 @@ const CLEAR: [&str; 63] = [
     "until",
 ];
 /// More of them.
-const CLEAR_TOO: [&str; 10] =
-    ["v", "version", "w", "buildid", "copyuidgid", "verbose", "type", "shared-size", "scope", "filters"];
+const CLEAR_TOO: [&str; 15] = [
+    "checkpoint",
+    "checkpoint-dir",
+    "dir",
+    "registryauthfrom",
+    "rollback",
+    "v",
+    "version",
+    "w",
+    "buildid",
+    "copyuidgid",
+    "verbose",
+    "type",
+    "shared-size",
+    "scope",
+    "filters",
+];
 
 impl Redactor {
     /// A request target as it came, with every other query value tagged.

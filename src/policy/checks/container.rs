@@ -119,7 +119,9 @@ pub(super) fn exec_rights(found: &mut Found<'_>, privileged: bool, user: &str) {
 
 /// Limits and restart policy of a container that is there.
 pub(super) fn update(found: &mut Found<'_>, update: &ContainerUpdate<'_>) {
-    let lifted = update.memory.is_some_and(|bytes| bytes < 0) || update.pids_limit.is_some_and(|most| most <= 0);
+    let lifted = update.memory.is_some_and(|bytes| bytes < 0)
+        || update.cpu_quota.is_some_and(|quota| quota < 0)
+        || update.pids_limit.is_some_and(|most| most <= 0);
     found.add_if(lifted, Check::ResourcesUnlimited, "body", "a limit is lifted");
     restart_policy(found, update.restart_policy.as_ref(), "body");
 }

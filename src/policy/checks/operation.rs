@@ -12,9 +12,10 @@ pub(in crate::policy) fn check(found: &mut Found<'_>, call: &Call<'_>) {
         found.add(Check::of_irregular(odd.kind), &odd.field, &odd.detail);
     }
     endpoint(found, call);
+    checkpoint(found, call);
     image::check(found, call);
     match &call.body {
-        Body::Unread | Body::ExecStart(_) => {}
+        Body::Unread | Body::ExecStart(_) | Body::CheckpointCreate(_) => {}
         Body::ContainerCreate(create) => container::create(found, create, found.facts.known.image.as_ref()),
         Body::ContainerStart(host) => container::host_config(found, host, "HostConfig"),
         Body::ContainerUpdate(update) => container::update(found, update),
@@ -62,6 +63,20 @@ fn endpoint(found: &mut Found<'_>, call: &Call<'_>) {
         found.add(Check::ImageTag, "query.repo", &target);
     }
     found.add_if(matches!(found.peer, Peer::Tcp(_)), Check::PrincipalRemote, "peer", "came through a TCP door");
+}
+
+/// Checkpoints in folders of the host's, which the engine reads, writes and removes as root; a start may come from one, and
+/// then CRIU takes the process, its privileges and its files from what is there.
+fn checkpoint(found: &mut Found<'_>, call: &Call<'_>) {
+    let asked = call.asked;
+    let start_from = asked.query.first("checkpoint").filter(|name| !name.is_empty());
+    if let Some(name) = start_from.filter(|_| asked.operation == Operation::ContainerStart) {
+        opens(found, Class::Checkpoints, name, "query.checkpoint");
+    }
+    if let Some((field, folder)) = call.checkpoint_folder() {
+        // Listing makes the folder.
+        mounts::host_path(found, folder, true, field);
+    }
 }
 
 /// Reports what belongs to a class of endpoints that the profile does not open.
@@ -126,7 +141,8 @@ fn volume_create(found: &mut Found<'_>, volume: &VolumeCreate<'_>) {
 
 fn network_create(found: &mut Found<'_>, create: &NetworkCreate<'_>) {
     let driver = create.driver.as_deref().unwrap_or_default();
-    let bridged = matches!(driver, "" | "bridge" | "null");
+    // An overlay is the swarm's own network.
+    let bridged = matches!(driver, "" | "bridge" | "null") || driver == "overlay" && found.profile.opens(Class::Swarm);
     found.add_if(!bridged, Check::NetworkNotAllowed, "Driver", driver);
     for (name, _value) in &create.options {
         let on_host = matches!(name.as_ref(), "parent" | "com.docker.network.bridge.name");

@@ -1,6 +1,7 @@
 //! The reference policy against requests that must and must not pass, and policy files with mistakes.
 
 mod checks;
+mod endpoints;
 mod guards;
 mod images;
 mod known;

@@ -35,10 +35,11 @@ enum Judged {
     VolumeCreate,
     NetworkCreate,
     NetworkConnect,
+    CheckpointCreate,
     ServiceSpec,
 }
 
-const JUDGED: [(Operation, Judged); 10] = [
+const JUDGED: [(Operation, Judged); 11] = [
     (Operation::ContainerCreate, Judged::ContainerCreate),
     (Operation::ContainerStart, Judged::ContainerStart),
     (Operation::ContainerUpdate, Judged::ContainerUpdate),
@@ -47,6 +48,7 @@ const JUDGED: [(Operation, Judged); 10] = [
     (Operation::VolumeCreate, Judged::VolumeCreate),
     (Operation::NetworkCreate, Judged::NetworkCreate),
     (Operation::NetworkConnect, Judged::NetworkConnect),
+    (Operation::CheckpointCreate, Judged::CheckpointCreate),
     (Operation::ServiceCreate, Judged::ServiceSpec),
     (Operation::ServiceUpdate, Judged::ServiceSpec),
 ];
@@ -128,12 +130,19 @@ fn typed<'a>(judged: Judged, root: Value<'_, 'a>, found: &mut Found) -> Body<'a>
         }
         // Decoded into the same struct as a create: a bare HostConfig is the flat form.
         Judged::ContainerStart => Body::ContainerStart(Box::new(container::create(root).create.host)),
-        Judged::ContainerUpdate => Body::ContainerUpdate(small::container_update(root)),
+        Judged::ContainerUpdate => {
+            for name in small::ignored_by_update(root) {
+                let detail = format_args!("is not changed by an update: the engine ignores it; make a new container");
+                found.push(Irregular::UnknownField, &Place::Field(&Place::Root, name), detail);
+            }
+            Body::ContainerUpdate(small::container_update(root))
+        }
         Judged::ExecCreate => Body::ExecCreate(small::exec_create(root)),
         Judged::ExecStart => Body::ExecStart(small::exec_start(root)),
         Judged::VolumeCreate => Body::VolumeCreate(small::volume_create(root)),
         Judged::NetworkCreate => Body::NetworkCreate(small::network_create(root)),
         Judged::NetworkConnect => Body::NetworkConnect(small::network_connect(root)),
+        Judged::CheckpointCreate => Body::CheckpointCreate(small::checkpoint_create(root)),
         Judged::ServiceSpec => Body::ServiceSpec(Box::new(service::spec(root))),
     }
 }
@@ -153,6 +162,7 @@ impl Judged {
             Self::VolumeCreate => schema::VOLUME_CREATE,
             Self::NetworkCreate => schema::NETWORK_CREATE,
             Self::NetworkConnect => schema::NETWORK_CONNECT,
+            Self::CheckpointCreate => schema::CHECKPOINT_CREATE,
             Self::ServiceSpec => service::SPEC,
         }
     }

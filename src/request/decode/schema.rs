@@ -319,3 +319,5 @@ pub(super) const CONFIG_FROM: &[Field] = &[("Network", Line)];
 const SUBNET: &[Field] = &[("Subnet", Text), ("IPRange", Text), ("Gateway", Text), ("AuxiliaryAddresses", OPTIONS)];
 
 pub(super) const NETWORK_CONNECT: &[Field] = &[("Container", Line), ("EndpointConfig", Struct(ENDPOINT))];
+
+pub(super) const CHECKPOINT_CREATE: &[Field] = &[("CheckpointID", Line), ("CheckpointDir", Line), ("Exit", Bool)];

@@ -6,7 +6,9 @@ use super::json::{Kind, Value};
 use super::read::{flag, options, some_text, words};
 use super::schema;
 use super::walk::fields;
-use crate::request::{ContainerUpdate, ExecCreate, ExecStart, NetworkConnect, NetworkCreate, VolumeCreate};
+use crate::request::{
+    CheckpointCreate, ContainerUpdate, ExecCreate, ExecStart, NetworkConnect, NetworkCreate, VolumeCreate,
+};
 
 pub(super) fn exec_create<'a>(object: Value<'_, 'a>) -> ExecCreate<'a> {
     let mut exec = ExecCreate::default();
@@ -43,10 +45,32 @@ pub(super) fn container_update<'a>(object: Value<'_, 'a>) -> ContainerUpdate<'a>
             "Memory" if value.kind() != Kind::Null => update.memory = value.integer().filter(|limit| *limit != 0),
             // A pointer in Go, which null resets.
             "PidsLimit" => update.pids_limit = value.integer(),
+            "CpuQuota" if value.kind() != Kind::Null => update.cpu_quota = value.integer().filter(|quota| *quota != 0),
             _harmless => {}
         }
     }
     update
+}
+
+/// What would be a road to the host, stands in the engine's struct and is not looked at by an update. Clients send all of
+/// that struct, so that only what says something counts.
+pub(super) fn ignored_by_update(object: Value<'_, '_>) -> impl Iterator<Item = &'static str> {
+    let ignored = ["CgroupParent", "DeviceCgroupRules", "DeviceRequests", "Devices"];
+    let is_empty = |value: Value<'_, '_>| value.kind() == Kind::Array && value.elements().next().is_none();
+    let says = move |value: Value<'_, '_>| !value.is_zero() && !is_empty(value);
+    let named =
+        fields(object, schema::CONTAINER_UPDATE).filter(move |(name, value)| ignored.contains(name) && says(*value));
+    named.map(|(name, _)| name)
+}
+
+pub(super) fn checkpoint_create<'a>(object: Value<'_, 'a>) -> CheckpointCreate<'a> {
+    let mut checkpoint = CheckpointCreate::default();
+    for (name, value) in fields(object, schema::CHECKPOINT_CREATE) {
+        if name == "CheckpointDir" {
+            some_text(value, &mut checkpoint.dir);
+        }
+    }
+    checkpoint
 }
 
 pub(super) fn volume_create<'a>(object: Value<'_, 'a>) -> VolumeCreate<'a> {

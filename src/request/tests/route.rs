@@ -164,6 +164,7 @@ fn the_hijacking_and_judged_operations_are_these() {
         "ContainerUpdate",
         "ContainerExec",
         "ExecStart",
+        "CheckpointCreate",
         "VolumeCreate",
         "NetworkCreate",
         "NetworkConnect",

@@ -18,6 +18,7 @@ fn smaller_bodies_are_read() {
             NetworkCreate,
             r#"{"Name":"n","Driver":"ipvlan","Options":{"parent":"eth0"},"Scope":"local","IPAM":{"Driver":"d","Config":[{"Subnet":"10.0.0.0/8"}]},"ConfigFrom":{"Network":"c"}}"#,
         ),
+        (Operation::CheckpointCreate, r#"{"CheckpointID":"x","CheckpointDir":"/etc","Exit":true}"#),
         (NetworkConnect, r#"{"Container":"c","EndpointConfig":{"DriverOpts":{"k":"v"},"Aliases":["a"]}}"#),
     ];
     let decoded: Vec<_> = bodies
@@ -46,6 +47,7 @@ fn bodies_may_be_left_out_where_the_engine_reads_none() {
         Operation::VolumeCreate,
         Operation::NetworkCreate,
         Operation::NetworkConnect,
+        Operation::CheckpointCreate,
         Operation::ServiceCreate,
         Operation::ServiceUpdate,
     ] {

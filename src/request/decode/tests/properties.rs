@@ -6,7 +6,7 @@ use crate::request::decode::schema::{self, Field, Shape};
 use crate::request::decode::service;
 use crate::request::{Body, Call, Irregular, Operation};
 
-const JUDGED: [Operation; 10] = [
+const JUDGED: [Operation; 11] = [
     Operation::ContainerCreate,
     Operation::ContainerStart,
     Operation::ContainerUpdate,
@@ -15,6 +15,7 @@ const JUDGED: [Operation; 10] = [
     Operation::VolumeCreate,
     Operation::NetworkCreate,
     Operation::NetworkConnect,
+    Operation::CheckpointCreate,
     Operation::ServiceCreate,
     Operation::ServiceUpdate,
 ];

@@ -1,0 +1,150 @@
+//! Endpoints beside those that make containers, by what each may do to the host.
+
+use super::{REFERENCE, denying, judged, policy};
+use crate::policy::{Action, Policy};
+use crate::request::Class;
+
+/// A profile that extends `baseline` with these classes of endpoints and nothing else.
+fn opened(classes: &str) -> Policy {
+    policy(&REFERENCE.replace("\"build\"]", &format!("\"build\", {classes}]")))
+}
+
+fn baseline() -> Policy {
+    policy("version = 1\nmode = \"enforce\"\n[fallback]\nprofile = \"baseline\"\n")
+}
+
+fn denied(policy: &Policy, method: &str, target: &str, body: &str) -> Vec<&'static str> {
+    denying(&judged(policy, 1000, method, target, body))
+}
+
+#[test]
+fn a_plugin_is_refused_at_every_step_even_where_its_class_is_open() {
+    for (method, target) in [
+        ("POST", "/v1.41/plugins/pull?remote=evil/plugin"),
+        ("POST", "/v1.41/plugins/create?name=p"),
+        ("POST", "/v1.41/plugins/p/set"),
+        ("POST", "/v1.41/plugins/p/upgrade?remote=evil/plugin"),
+        ("POST", "/v1.41/plugins/p/enable?timeout=0"),
+        ("POST", "/v1.41/plugins/p/disable"),
+        ("POST", "/v1.41/plugins/p/push"),
+        ("DELETE", "/v1.41/plugins/p"),
+    ] {
+        assert_eq!(denied(&opened("\"plugins\""), method, target, ""), ["plugin.install"], "{target}");
+        assert_eq!(denied(&baseline(), method, target, ""), ["api.not-allowed", "plugin.install"], "{target}");
+    }
+    let privileges = "/v1.41/plugins/privileges?remote=evil/plugin";
+    assert_eq!(denied(&baseline(), "GET", privileges, ""), ["api.not-allowed"], "an outbound request");
+}
+
+#[test]
+fn the_folder_of_a_checkpoint_is_a_path_of_the_host() {
+    let open = opened("\"checkpoints\"");
+    let (create, etc) = ("/v1.41/containers/c/checkpoints", r#"{"CheckpointID":"x","checkpointdir":"/etc/cron.d"}"#);
+    assert_eq!(denied(&open, "POST", create, etc), ["mount.host-path", "mount.sensitive"]);
+    let own = r#"{"CheckpointID":"x","CheckpointDir":"","Exit":true}"#;
+    assert_eq!(denied(&open, "POST", create, own), [""; 0]);
+    assert_eq!(denied(&open, "POST", create, r#"{"CheckpointDir":"/srv/data/c"}"#), [""; 0], "listed");
+    for (method, target) in [
+        ("GET", "/v1.41/containers/c/checkpoints?dir=/etc"),
+        ("DELETE", "/v1.41/containers/c/checkpoints/x?dir=/srv/data/../../etc"),
+        ("POST", "/v1.41/containers/c/start?checkpoint=x&checkpoint-dir=/etc"),
+    ] {
+        assert_eq!(denied(&open, method, target, ""), ["mount.host-path", "mount.sensitive"], "{target}");
+    }
+}
+
+#[test]
+fn a_start_from_a_checkpoint_takes_the_class_of_checkpoints() {
+    let start = "/v1.41/containers/c/start";
+    for policy in [baseline(), policy(REFERENCE)] {
+        assert_eq!(denied(&policy, "POST", &format!("{start}?checkpoint=x"), ""), ["api.not-allowed"]);
+        assert_eq!(denied(&policy, "POST", &format!("{start}?checkpoint=&detachKeys=a"), ""), [""; 0]);
+        assert_eq!(denied(&policy, "POST", start, ""), [""; 0]);
+    }
+    assert_eq!(denied(&opened("\"checkpoints\""), "POST", &format!("{start}?checkpoint=x"), ""), [""; 0]);
+}
+
+#[test]
+fn an_update_says_what_the_engine_will_ignore_and_what_it_lifts() {
+    let found = |body: &str| -> Vec<(&str, String)> {
+        let verdict = judged(&baseline(), 1000, "POST", "/v1.41/containers/c/update", body);
+        let told = verdict.findings.into_iter().filter(|finding| finding.check.id() != "principal.non-admin");
+        told.map(|finding| (finding.check.id(), finding.field)).collect()
+    };
+    for (body, check, field) in [
+        (r#"{"Devices":[{"PathOnHost":"/dev/sda"}]}"#, "request.unknown-field", "Devices"),
+        (r#"{"devicecgrouprules":["a *:* rwm"]}"#, "request.unknown-field", "DeviceCgroupRules"),
+        (r#"{"DeviceRequests":[{"Driver":"cdi"}]}"#, "request.unknown-field", "DeviceRequests"),
+        (r#"{"CgroupParent":"/x"}"#, "request.unknown-field", "CgroupParent"),
+        (r#"{"Privileged":true}"#, "request.unknown-field", "Privileged"),
+        (r#"{"Memory":-1}"#, "resources.unlimited", "body"),
+        (r#"{"CpuQuota":-1}"#, "resources.unlimited", "body"),
+        (r#"{"PidsLimit":0}"#, "resources.unlimited", "body"),
+        (r#"{"RestartPolicy":{"Name":"always"}}"#, "restart.always", "body.RestartPolicy.Name"),
+    ] {
+        assert_eq!(found(body), [(check, field.to_owned())], "{body}");
+    }
+    let of_a_client = r#"{"CpuShares":0,"Memory":67108864,"CgroupParent":"","Devices":null,"DeviceCgroupRules":[],
+        "DeviceRequests":null,"CpuQuota":0,"RestartPolicy":{"Name":"","MaximumRetryCount":0}}"#;
+    assert_eq!(found(of_a_client), []);
+}
+
+#[test]
+fn networks_reach_the_host_by_driver_parent_and_name() {
+    for (target, body, check) in [
+        ("create", r#"{"Name":"n","Driver":"macvlan","Options":{"parent":"eth0"}}"#, "network.not-allowed"),
+        ("create", r#"{"Name":"n","Driver":"ipvlan","Options":{"parent":"eth0"}}"#, "network.not-allowed"),
+        ("create", r#"{"Name":"n","Options":{"parent":"eth0"}}"#, "network.not-allowed"),
+        ("create", r#"{"Name":"n","Options":{"com.docker.network.bridge.name":"lo"}}"#, "network.not-allowed"),
+        ("create", r#"{"Name":"n","Driver":"overlay"}"#, "network.not-allowed"),
+        ("create", r#"{"Name":"n","Scope":"swarm"}"#, "swarm.change"),
+        ("host/connect", r#"{"Container":"c"}"#, "namespace.network.host"),
+    ] {
+        let denied = denied(&baseline(), "POST", &format!("/v1.41/networks/{target}"), body);
+        assert_eq!(denied, denied.iter().map(|_| check).collect::<Vec<_>>(), "{body}");
+        assert!(!denied.is_empty(), "{target} {body}");
+    }
+    let overlay = r#"{"Name":"n","Driver":"overlay","Attachable":true}"#;
+    assert_eq!(denied(&opened("\"swarm\""), "POST", "/v1.41/networks/create", overlay), [""; 0]);
+}
+
+#[test]
+fn files_of_a_container_go_either_way_with_a_warning_and_by_their_class() {
+    let archive = "/v1.41/containers/c/archive?path=/etc";
+    for method in ["GET", "HEAD", "PUT"] {
+        assert_eq!(denied(&policy(REFERENCE), method, archive, ""), ["api.not-allowed"], "{method}");
+        let verdict = judged(&baseline(), 1000, method, archive, "");
+        assert!(verdict.findings.iter().any(|finding| finding.check.id() == "container.files"), "{method}");
+    }
+}
+
+#[test]
+fn what_asks_another_host_is_no_read() {
+    let reads =
+        policy(&REFERENCE.replace("api = [\"read\", \"containers\", \"exec\", \"images.pull\"", "api = [\"read\""));
+    for (method, target) in [
+        ("GET", "/v1.41/distribution/10.0.0.1:80/x/json"),
+        ("GET", "/v1.41/images/search?term=x"),
+        ("POST", "/v1.41/auth"),
+        ("GET", "/v1.41/plugins/privileges?remote=h/x"),
+        ("POST", "/v1.41/images/create?fromImage=busybox&tag=1.0"),
+    ] {
+        assert_eq!(denied(&reads, method, target, ""), ["api.not-allowed"], "{target}");
+    }
+}
+
+#[test]
+fn podmans_own_api_is_refused_whatever_classes_are_open() {
+    let policy =
+        policy(&REFERENCE.replace("api = [", &format!("api = [\"{}\", ", Class::ALL_SELECTORS.join("\", \""))));
+    for (method, target) in [
+        ("POST", "/v4.0.0/libpod/containers/create"),
+        ("POST", "/v5.0.0/libpod/play/kube"),
+        ("GET", "/libpod/info"),
+        ("DELETE", "/v4.0.0/libpod/containers/c"),
+    ] {
+        let verdict = judged(&policy, 1000, method, target, "");
+        assert_eq!((verdict.action, denying(&verdict)), (Action::Deny, vec!["api.unknown"]), "{target}");
+        assert!(verdict.permit().is_none());
+    }
+}
