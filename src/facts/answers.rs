@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::policy::{EngineFacts, HeldImage, HeldVolume, Stored, StoredExec, StoredMount};
+use crate::policy::{EngineFacts, HeldImage, HeldNetwork, HeldVolume, Stored, StoredExec, StoredMount};
 
 /// `GET /containers/{name}/json`
 #[derive(Debug, Deserialize)]
@@ -74,6 +74,14 @@ pub(super) struct Volume {
     driver: String,
     #[serde(default)]
     options: Option<std::collections::BTreeMap<String, String>>,
+}
+
+/// `GET /networks/{id}`
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub(super) struct Network {
+    id: String,
+    name: String,
 }
 
 /// `GET /info`
@@ -147,6 +155,12 @@ impl From<Volume> for HeldVolume {
     fn from(volume: Volume) -> Self {
         let options = volume.options.unwrap_or_default().into_iter().collect();
         Self { name: volume.name, driver: volume.driver, options }
+    }
+}
+
+impl From<Network> for HeldNetwork {
+    fn from(network: Network) -> Self {
+        Self { id: network.id, name: network.name }
     }
 }
 

@@ -10,9 +10,9 @@ use super::answers;
 use super::host::real_paths;
 use crate::engine::{Inspect, InspectError};
 use crate::policy::{
-    self, EngineFacts, HeldImage, HeldVolume, Joined, Known, Maker, RealPath, Sources, Stored, StoredExec,
+    self, EngineFacts, HeldImage, HeldNetwork, HeldVolume, Joined, Known, Maker, RealPath, Sources, Stored, StoredExec,
 };
-use crate::request::{Body, Call, HostConfig, Target, inspect_path, stored_container, volume_path};
+use crate::request::{Body, Call, HostConfig, ServiceSpec, Target, inspect_path, stored_container, volume_path};
 use crate::store::Store;
 
 /// How long what the engine said of itself holds.
@@ -77,6 +77,9 @@ impl LookUp {
         }
         if let Some(image) = image {
             known.image = self.image(image, &mut known.missing).await?;
+        }
+        if let Body::ServiceSpec(spec) = &call.body {
+            self.networks(spec, &mut known).await?;
         }
         self.joined(host, &mut known).await?;
         self.mounts(&mut named, &mut known).await?;
@@ -181,6 +184,16 @@ impl LookUp {
         }
         let image = self.ask::<answers::Image>(&inspect_path("images", name), "the image", missing).await?;
         Ok(image.map(HeldImage::from))
+    }
+
+    /// The networks that a service names by id. An answer of another id is a network that has this one for its name.
+    async fn networks(&self, spec: &ServiceSpec<'_>, known: &mut Known) -> Result<(), Unreachable> {
+        for id in spec.network_ids().take(MAX_NAMED) {
+            let (path, what) = (format!("/networks/{id}?scope=swarm"), format!("network {id}"));
+            let network = self.ask::<answers::Network>(&path, &what, &mut known.missing).await?;
+            known.networks.extend(network.map(HeldNetwork::from).filter(|network| network.id == id));
+        }
+        Ok(())
     }
 
     /// Existing volumes, and where paths lead: those a request names, and those a container has.

@@ -32,6 +32,8 @@ pub struct Known {
     pub image: Option<HeldImage>,
     /// Existing volumes that a container names, or would name.
     pub volumes: Vec<HeldVolume>,
+    /// Networks of the swarm that a service names by their ids.
+    pub networks: Vec<HeldNetwork>,
     /// Where paths on the host really lead.
     pub paths: Vec<RealPath>,
     /// Why the engine could not be asked at all, if so: nothing else is known then.
@@ -130,6 +132,15 @@ pub struct HeldVolume {
     pub options: Vec<(String, String)>,
 }
 
+/// A network of a swarm. Neither its id nor its name ever changes.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct HeldNetwork {
+    /// Its whole id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
 /// Where a path leads once every symbolic link in it is followed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RealPath {
@@ -149,6 +160,7 @@ impl Known {
         exec: None,
         image: None,
         volumes: Vec::new(),
+        networks: Vec::new(),
         paths: Vec::new(),
         unreachable: None,
         missing: Vec::new(),
@@ -156,6 +168,11 @@ impl Known {
 
     pub(super) fn volume(&self, name: &str) -> Option<&HeldVolume> {
         self.volumes.iter().find(|volume| volume.name == name)
+    }
+
+    /// The name of a network by its whole id.
+    pub(super) fn network_name(&self, id: &str) -> Option<&str> {
+        self.networks.iter().find(|network| network.id == id).map(|network| network.name.as_str())
     }
 
     /// Where a cleaned path leads, if that is elsewhere.

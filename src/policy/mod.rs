@@ -23,7 +23,8 @@ mod summary;
 
 pub use check::Check;
 pub use facts::{
-    EngineFacts, Facts, HeldImage, HeldVolume, Joined, Known, Maker, RealPath, Stored, StoredExec, StoredMount,
+    EngineFacts, Facts, HeldImage, HeldNetwork, HeldVolume, Joined, Known, Maker, RealPath, Stored, StoredExec,
+    StoredMount,
 };
 pub use judge::judge;
 pub use load::Policy;

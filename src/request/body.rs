@@ -335,6 +335,18 @@ pub struct ServiceSpec<'a> {
     pub ports: Vec<ServicePort<'a>>,
 }
 
+/// Letters of a whole id in a swarm: 0–9 and a–z.
+const SWARM_ID: usize = 25;
+
+impl ServiceSpec<'_> {
+    /// The networks that are named by whole ids of a swarm, as the Docker CLI names all of them.
+    pub fn network_ids(&self) -> impl Iterator<Item = &str> {
+        let targets = self.task_networks.iter().chain(&self.networks).map(|network| network.network.as_ref());
+        let is_letter = |byte: u8| byte.is_ascii_digit() || byte.is_ascii_lowercase();
+        targets.filter(move |target| target.len() == SWARM_ID && target.bytes().all(is_letter))
+    }
+}
+
 /// `TaskTemplate.ContainerSpec` of a service.
 #[derive(Debug, Clone, Default)]
 pub struct ContainerSpec<'a> {

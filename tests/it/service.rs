@@ -26,7 +26,7 @@ const ALL: &str = "--replicas 0 --env A=1 --label a=b --container-label c=d --us
     --placement-pref spread=node.labels.az --replicas-max-per-node 1 --restart-condition none --restart-delay 1s \
     --restart-max-attempts 1 --restart-window 1s --update-delay 1s --update-failure-action pause --update-monitor 1s \
     --update-max-failure-ratio 0.5 --update-order stop-first --update-parallelism 1 --rollback-delay 1s \
-    --endpoint-mode dnsrr --log-driver json-file --log-opt max-size=1m --mount type=volume,source=v-{{.Task.Slot}},target=/v \
+    --endpoint-mode dnsrr --log-driver json-file --log-opt max-size=1m --mount type=volume,source=v,target=/v-{{.Task.Slot}} \
     --mount type=tmpfs,target=/t,tmpfs-size=1m";
 
 fn create(docker: &Docker, name: &str, options: &[&str]) -> Said {
@@ -67,12 +67,22 @@ fn a_service_meets_the_gate_as_a_container_does() {
     let said = create(&docker, "template", &["--label", "x=../../etc", "--mount", template]);
     refused(&said, &["mount.host-path", "filled in after this"]);
     refused(&create(&docker, "capable", &["--cap-add", "SYS_ADMIN"]), &["capability.added: CAP_SYS_ADMIN"]);
-    refused(&create(&docker, "host", &["--network", "host"]), &["namespace.network.host"]);
+    // The client writes a network's id in place of its name.
+    refused(&create(&docker, "host", &["--network", "host"]), &["namespace.network.host: host"]);
+    let as_bind = ["--opt", "type=none", "--opt", "o=bind", "--opt", "device=/etc"];
+    direct.ok(&[&["volume", "create"], &as_bind[..], &["disguised"]].concat());
+    let said = create(&docker, "volume", &["--mount", "type=volume,source=disguised,target=/v"]);
+    refused(&said, &["mount.volume-driver: volume disguised: /etc"]);
     refused(&docker.run(&["swarm", "join-token", "manager"]), &["swarm.change"]);
     refused(&docker.run(&["secret", "ls"]), &["api.not-allowed"]);
     assert_eq!(direct.ok(&["service", "ls", "--format", "{{.Name}}"]), "");
 
-    for (name, options) in [("all", ALL), ("plain", "--mount type=volume,target=/v --restart-condition none")] {
+    direct.ok(&["network", "create", "--driver", "overlay", "backend"]);
+    for (name, options) in [
+        ("all", ALL),
+        ("networked", "--network backend --replicas 0"),
+        ("plain", "--mount type=volume,target=/v --restart-condition none"),
+    ] {
         let said = create(&docker, name, &options.split_whitespace().collect::<Vec<_>>());
         assert!(said.status.success(), "{said:#?}");
         assert_eq!(docker.ok(&["service", "inspect", name]), direct.ok(&["service", "inspect", name]));

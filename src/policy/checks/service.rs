@@ -6,7 +6,7 @@ use crate::policy::Check;
 use crate::request::{Class, ContainerSpec, Endpoint, Mount, PortBinding, Privileges, ServiceSpec, Text};
 
 /// Networks that every swarm has; a name comes before the start of an id.
-const OWN_NETWORKS: [&str; 3] = ["ingress", "bridge", "none"];
+const OWN_NETWORKS: [&str; 4] = ["bridge", "host", "ingress", "none"];
 
 /// Everything about a service's spec.
 pub(super) fn spec(found: &mut Found<'_>, spec: &ServiceSpec<'_>) {
@@ -105,14 +105,15 @@ fn networks(found: &mut Found<'_>, spec: &ServiceSpec<'_>) {
 }
 
 fn attach(found: &mut Found<'_>, network: &Endpoint<'_>, field: &str) {
-    let (target, at) = (network.network.as_ref(), format!("{field}.Target"));
+    let (written, at) = (network.network.as_ref(), format!("{field}.Target"));
+    let name = found.facts.known.network_name(written);
+    let target = name.unwrap_or(written);
     if target != "none" {
         network::join(found, target, &at);
     }
-    let mut listed = found.profile.networks.iter().flatten();
-    if target != "host" && may_be_id(target) && !listed.any(|glob| glob.glob().glob() == target) {
+    if name.is_none() && may_be_id(target) {
         let detail =
-            format!("{target}: may be the id of the host's; write a name with a '-', '_' or '.', or list the id");
+            format!("{target}: may be the start of the host's id; write a whole id, or a name with a '-', '_' or '.'");
         found.add(Check::NetworkHost, at, &detail);
     }
     network::driver_options(found, &network.driver_options, field);

@@ -53,6 +53,10 @@ fn caller(uid: u32) -> Peer {
 }
 
 fn judged(policy: &Policy, uid: u32, method: &str, target: &str, body: &str) -> Verdict {
+    judged_with(policy, uid, (method, target), body, Known::NOTHING)
+}
+
+fn judged_with(policy: &Policy, uid: u32, (method, target): (&str, &str), body: &str, known: &Known) -> Verdict {
     let (method, uri): (Method, Uri) = (method.parse().unwrap(), target.parse().unwrap());
     let mut headers = HeaderMap::new();
     if !body.is_empty() {
@@ -66,12 +70,7 @@ fn judged(policy: &Policy, uid: u32, method: &str, target: &str, body: &str) -> 
         BodyPlan::Stream => Call::unread(&asked),
     };
     let now: Timestamp = "2026-11-24T00:00:00Z".parse().unwrap();
-    judge(
-        policy,
-        &caller(uid),
-        &call,
-        &Facts { now, protected: &["/run/own/docker.sock".into()], known: Known::NOTHING },
-    )
+    judge(policy, &caller(uid), &call, &Facts { now, protected: &["/run/own/docker.sock".into()], known })
 }
 
 fn denying(verdict: &Verdict) -> Vec<&'static str> {

@@ -1,7 +1,7 @@
 //! Services, and what else orders a swarm.
 
 use super::{REFERENCE, denying, judged, policy};
-use crate::policy::{Action, Policy};
+use crate::policy::{Action, HeldNetwork, Known, Policy};
 
 const CREATE: &str = "/v1.41/services/create";
 
@@ -111,22 +111,35 @@ fn what_a_template_becomes_is_not_known_here() {
     }
 }
 
+const HOST: &str = "ygc7wrd3zl5h0vnaiu5r8v3qo";
+const BACK: &str = "6tyjo7afdncmtmz35tru0zpie";
+
+/// What is denied of a service on one network, where the engine has these.
+fn on_network(policy: &Policy, target: &str, networks: &[(&str, &str)]) -> Vec<&'static str> {
+    let body = of_task(&format!(r#""ContainerSpec":{{"Image":"busybox:1.0"}},"Networks":[{{"Target":"{target}"}}]"#));
+    let held = |(id, name): &(&str, &str)| HeldNetwork { id: (*id).into(), name: (*name).into() };
+    let known = Known { networks: networks.iter().map(held).collect(), ..Known::default() };
+    denying(&super::judged_with(policy, 1000, ("POST", CREATE), &body, &known))
+}
+
 #[test]
 fn the_hosts_network_is_not_reached_by_its_id() {
-    let target = |policy: &Policy, target: &str| {
-        let spec =
-            of_task(&format!(r#""ContainerSpec":{{"Image":"busybox:1.0"}},"Networks":[{{"Target":"{target}"}}]"#));
-        denied(policy, "POST", CREATE, &spec)
-    };
     let open = opened("\"swarm\"");
-    for id in ["ygc7wrd3zl5h0vnaiu5r8v3qo", "y", "yg", "3f", "backend"] {
-        assert_eq!(target(&open, id), ["namespace.network.host"], "{id}");
+    for id in [HOST, "y", "yg", "3f", "backend"] {
+        assert_eq!(on_network(&open, id, &[]), ["namespace.network.host"], "{id}");
     }
-    let listed = "\"swarm\"]\nnetworks = [\"ygc7wrd3zl5h0vnaiu5r8v3qo\", \"b*\"";
-    let listed = opened(listed);
-    assert_eq!(target(&listed, "ygc7wrd3zl5h0vnaiu5r8v3qo"), [""; 0], "listed as it is");
-    assert_eq!(target(&listed, "backend"), ["namespace.network.host"], "a pattern lists names");
-    assert_eq!(target(&listed, "b-net"), [""; 0]);
+    assert_eq!(on_network(&opened("\"swarm\"]\nnetworks = [\"*\""), "backend", &[]), ["namespace.network.host"]);
+    assert_eq!(on_network(&open, "b-net", &[]), [""; 0]);
+}
+
+#[test]
+fn an_id_that_the_engine_knows_is_judged_by_its_name() {
+    let held = [(HOST, "host"), (BACK, "backend")];
+    let listed = opened("\"swarm\"]\nnetworks = [\"b*\"");
+    assert_eq!(on_network(&opened("\"swarm\""), HOST, &held), ["namespace.network.host"]);
+    assert_eq!(on_network(&opened("\"swarm\""), BACK, &held), [""; 0]);
+    assert_eq!(on_network(&listed, BACK, &held), [""; 0]);
+    assert_eq!(on_network(&listed, BACK, &[(BACK, "other")]), ["network.not-allowed"]);
 }
 
 #[test]
