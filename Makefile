@@ -17,8 +17,8 @@ test: setup ## Run every test beside a fresh Docker Engine of its own
 	tests/engine.sh with cargo test --locked
 
 engines: setup ## Run what judges requests against Docker Engine 26.1 and 28.5 too (fetched from Debian, not installed)
-	tests/engines.sh with trixie cargo test --locked --test it -- cases:: facts:: own::
-	tests/engines.sh with sid cargo test --locked --test it -- cases:: facts:: own::
+	tests/engines.sh with trixie cargo test --locked --test it -- cases:: facts:: own:: service::
+	tests/engines.sh with sid cargo test --locked --test it -- cases:: facts:: own:: service::
 
 lint: ## Check format, clippy and the shell scripts; warnings are errors
 	cargo fmt --check

@@ -48,8 +48,19 @@ fn ownership(found: &mut Found<'_>, call: &Call<'_>) {
     }
 }
 
-/// What cannot be narrowed to a principal's own containers.
-const OTHERS: [Operation; 2] = [Operation::SystemDataUsage, Operation::BuildPrune];
+/// What cannot be narrowed to a principal's own containers: nobody notes who made a service.
+const OTHERS: [Operation; 10] = [
+    Operation::SystemDataUsage,
+    Operation::BuildPrune,
+    Operation::ServiceList,
+    Operation::ServiceInspect,
+    Operation::ServiceLogs,
+    Operation::ServiceUpdate,
+    Operation::ServiceDelete,
+    Operation::TaskList,
+    Operation::TaskInspect,
+    Operation::TaskLogs,
+];
 
 /// Judges a container as the engine has it.
 pub(super) fn container(found: &mut Found<'_>, stored: &Stored) {

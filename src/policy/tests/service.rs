@@ -264,3 +264,21 @@ fn baseline_refuses_all_of_it() {
         assert!(denied(&baseline, method, target, &body).contains(&"api.not-allowed"), "{method} {target}");
     }
 }
+
+#[test]
+fn whoever_acts_on_his_own_only_has_no_services_of_others() {
+    let own = policy(&REFERENCE.replace("\"build\"]", "\"build\", \"swarm\"]\nown-only = true"));
+    for (method, target) in [
+        ("GET", "/v1.41/services"),
+        ("GET", "/v1.41/services/s"),
+        ("GET", "/v1.41/services/s/logs"),
+        ("GET", "/v1.41/tasks"),
+        ("GET", "/v1.41/tasks/t"),
+        ("GET", "/v1.41/tasks/t/logs"),
+        ("DELETE", "/v1.41/services/s"),
+    ] {
+        assert_eq!(denied(&own, method, target, ""), ["container.foreign"], "{method} {target}");
+    }
+    assert_eq!(denied(&own, "POST", "/v1.41/services/s/update", &of_container("")), ["container.foreign"]);
+    assert_eq!(denied(&own, "POST", CREATE, &of_container("")), [""; 0]);
+}
