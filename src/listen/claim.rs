@@ -1,4 +1,8 @@
 //! Taking a Unix socket's path: under a lock, never from a live owner, and never reachable with the wrong permissions.
+//!
+//! The socket is bound under its own name, not renamed into place: the kernel keeps the name it was bound under for ever, and
+//! `ss`, `getsockname` and what clients say of the other end would show another. It listens last, so that until then
+//! everybody is refused, as they were by the stale socket it replaces.
 
 use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io::{self, ErrorKind};
@@ -8,17 +12,15 @@ use std::os::unix::net::UnixListener as StdListener;
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
+use nix::sys::socket::{getsockopt, sockopt::PeerCredentials};
 use nix::sys::stat::{Mode, fchmod};
 use socket2::{Domain, SockAddr, Socket, Type};
 use tokio::net::UnixListener;
 
 use super::Why;
 
-/// Behind the name a socket is made under, and renamed from.
-const NEW: &str = ".new";
-
-/// Longest path of a door, in bytes: what the kernel takes (`sun_path` less its NUL) less [`NEW`].
-pub(super) const MAX_PATH: usize = 107 - NEW.len();
+/// Longest path of a door, in bytes: what the kernel takes, `sun_path` less its NUL.
+pub(super) const MAX_PATH: usize = 107;
 
 /// Connections that may wait to be accepted; the kernel lowers it to `net.core.somaxconn`, whose default this is.
 const BACKLOG: i32 = 4096;
@@ -32,7 +34,7 @@ pub(super) struct Claim {
     _lock: Flock<File>,
 }
 
-/// Binds a socket with its final owner and mode.
+/// Binds a socket that listens with its final owner and mode.
 pub(super) fn bind(
     path: &Path,
     mode: u32,
@@ -43,41 +45,27 @@ pub(super) fn bind(
         return Err(Why::TooLong);
     }
     prepare_directory(path)?;
-    let lock = lock(&with_suffix(path, ".lock"))?;
-    refuse_living(path)?;
-
-    // Made under another name and renamed into place, so that a stale socket is replaced in one step.
-    let new = with_suffix(path, NEW);
-    remove_socket(&new)?;
-    let made = make(&new, mode, owner, group).and_then(|(listener, inode)| {
-        std::fs::rename(&new, path).map_err(io("cannot put it in its place"))?;
-        Ok((listener, inode))
-    });
-    let (listener, inode) = made.inspect_err(|_why| {
-        if let Err(error) = remove_socket(&new) {
-            tracing::debug!(%error, path = %new.display(), "cannot remove the half-made socket");
-        }
-    })?;
-    let claim = Claim { path: path.to_owned(), inode, _lock: lock };
+    let lock = lock(path)?;
+    remove_stale(path)?;
+    let socket = bind_deaf(path)?;
+    let made = std::fs::symlink_metadata(path).map_err(io("cannot look at it"))?;
+    // From here on a failure removes the socket with the claim.
+    let claim = Claim { path: path.to_owned(), inode: inode(&made), _lock: lock };
+    lchown(path, owner, group).map_err(io("cannot give it to its owner and group"))?;
+    std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(io("cannot set its mode"))?;
+    socket.set_nonblocking(true).map_err(io("cannot make it non-blocking"))?;
+    socket.listen(BACKLOG).map_err(io("cannot listen"))?;
+    let listener = StdListener::from(OwnedFd::from(socket));
     Ok((UnixListener::from_std(listener).map_err(io("cannot watch it"))?, claim))
 }
 
-/// Makes a listening socket that nobody can connect to before it has its owner and mode.
-fn make(path: &Path, mode: u32, owner: Option<u32>, group: Option<u32>) -> Result<(StdListener, (u64, u64)), Why> {
-    let socket = bind_closed(path)?;
-    lchown(path, owner, group).map_err(io("cannot give it to its owner and group"))?;
-    std::fs::set_permissions(path, Permissions::from_mode(mode)).map_err(io("cannot set its mode"))?;
-    let made = std::fs::symlink_metadata(path).map_err(io("cannot look at it"))?;
-    socket.listen(BACKLOG).map_err(io("cannot listen"))?;
-    socket.set_nonblocking(true).map_err(io("cannot make it non-blocking"))?;
-    Ok((StdListener::from(OwnedFd::from(socket)), inode(&made)))
-}
-
-/// Binds a socket whose file has no permissions at all. Linux makes the file with the mode of the unbound socket, less the
-/// umask.
-fn bind_closed(path: &Path) -> Result<Socket, Why> {
+/// Binds a socket that does not listen yet, and whose file is its maker's alone. Linux makes the file with the mode of the
+/// unbound socket, less the umask.
+fn bind_deaf(path: &Path) -> Result<Socket, Why> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(io("cannot make a socket"))?;
-    fchmod(&socket, Mode::empty()).map_err(|errno| io("cannot close it to others")(errno.into()))?;
+    // Not less than this: after a crash the next start must be able to see that nobody listens.
+    let own = Mode::S_IRUSR | Mode::S_IWUSR;
+    fchmod(&socket, own).map_err(|errno| io("cannot close it to others")(errno.into()))?;
     let address = SockAddr::unix(path).map_err(io("cannot use its path"))?;
     socket.bind(&address).map_err(io("cannot bind"))?;
     Ok(socket)
@@ -97,38 +85,61 @@ fn prepare_directory(path: &Path) -> Result<(), Why> {
 }
 
 fn lock(path: &Path) -> Result<Flock<File>, Why> {
+    let lock = with_suffix(path, ".lock");
     // Not through a symlink, nor waiting for the other end of a FIFO, that somebody put there.
     let flags = nix::libc::O_NOFOLLOW | nix::libc::O_NONBLOCK;
-    let file = File::options().write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(path);
+    let file = File::options().write(true).create(true).truncate(false).mode(0o600).custom_flags(flags).open(&lock);
     let file = file.map_err(io("cannot open its lock file"))?;
     Flock::lock(file, FlockArg::LockExclusiveNonblock).map_err(|(_file, errno)| {
         if errno == nix::Error::EWOULDBLOCK {
-            Why::Held(path.to_owned())
+            let pid = match who_listens(path) {
+                Ok(Listens::Somebody(pid)) => pid,
+                Ok(Listens::Nobody) | Err(_) => None,
+            };
+            Why::Held { lock, pid }
         } else {
             io("cannot lock its lock file")(errno.into())
         }
     })
 }
 
-/// Lets nothing pass but an empty place or a socket that nobody listens on.
-fn refuse_living(path: &Path) -> Result<(), Why> {
+/// Makes room: removes a socket that nobody listens on, and nothing else.
+fn remove_stale(path: &Path) -> Result<(), Why> {
     if !is_socket(path)? {
         return Ok(());
     }
+    if let Listens::Somebody(pid) = who_listens(path)? {
+        return Err(Why::Live(pid));
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(io("cannot remove the stale socket")(error)),
+        Ok(()) | Err(_) => Ok(()),
+    }
+}
+
+/// Whether anybody listens on a socket.
+#[derive(Debug, PartialEq, Eq)]
+enum Listens {
+    Nobody,
+    /// By which pid, where the kernel tells.
+    Somebody(Option<i32>),
+}
+
+fn who_listens(path: &Path) -> Result<Listens, Why> {
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None).map_err(io("cannot make a socket"))?;
     // Else a hung owner with a full backlog would hang us too.
     socket.set_nonblocking(true).map_err(io("cannot make it non-blocking"))?;
     match SockAddr::unix(path).and_then(|address| socket.connect(&address)) {
-        Err(error) if error.kind() == ErrorKind::ConnectionRefused => Ok(()),
         // A socket that vanished in between is an empty place.
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        // Connected, or a full backlog, or not ours to try: somebody may be there.
-        Ok(()) | Err(_) => Err(Why::Live),
+        Err(error) if matches!(error.kind(), ErrorKind::ConnectionRefused | ErrorKind::NotFound) => Ok(Listens::Nobody),
+        Ok(()) => {
+            // Kept by the kernel since `listen(2)`; 0 is a process in a PID namespace that we cannot see into.
+            let pid = getsockopt(&socket, PeerCredentials).ok().map(|owner| owner.pid());
+            Ok(Listens::Somebody(pid.filter(|&pid| pid != 0)))
+        }
+        // A full backlog, or not ours to try: somebody may be there.
+        Err(_) => Ok(Listens::Somebody(None)),
     }
-}
-
-fn remove_socket(path: &Path) -> Result<(), Why> {
-    if is_socket(path)? { std::fs::remove_file(path).map_err(io("cannot remove a half-made socket")) } else { Ok(()) }
 }
 
 /// Whether there is a socket; anything else but an empty place is an error.
@@ -171,10 +182,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_socket_is_closed_to_all_until_it_has_its_mode() {
+    fn a_socket_is_closed_and_deaf_until_it_has_its_mode() {
         let dir = tempfile::TempDir::new().unwrap();
         let path = dir.path().join("s");
-        let _socket = bind_closed(&path).unwrap();
-        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0);
+        let _socket = bind_deaf(&path).unwrap();
+        assert_eq!(path.metadata().unwrap().permissions().mode() & 0o7777, 0o600);
+        let refused = std::os::unix::net::UnixStream::connect(&path).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::ConnectionRefused);
+        assert_eq!(who_listens(&path).unwrap(), Listens::Nobody, "a crash leaves what the next start takes over");
     }
 }

@@ -69,10 +69,10 @@ pub struct BindError {
 /// Why a door cannot be opened.
 #[derive(Debug, thiserror::Error)]
 enum Why {
-    #[error("somebody listens there; stop them, or give this door another address")]
-    Live,
-    #[error("another tidewaiter holds {0}; stop it, or give this door another address")]
-    Held(PathBuf),
+    #[error("{} listens there; stop it, or give this door another address", process(*.0))]
+    Live(Option<i32>),
+    #[error("another tidewaiter{} holds {}; stop it, or give this door another address", aside(*pid), lock.display())]
+    Held { lock: PathBuf, pid: Option<i32> },
     #[error("{0} is something else than a socket; move it away")]
     NotASocket(PathBuf),
     #[error("anybody may write to {0} and put another socket in its place; take that away (chmod o-w)")]
@@ -125,13 +125,22 @@ impl fmt::Display for Address {
     }
 }
 
+/// Names a process, whose pid the kernel does not always tell.
+fn process(pid: Option<i32>) -> String {
+    pid.map_or_else(|| "a process".to_owned(), |pid| format!("process {pid}"))
+}
+
+fn aside(pid: Option<i32>) -> String {
+    pid.map(|pid| format!(", process {pid},")).unwrap_or_default()
+}
+
 fn bind_tcp(address: SocketAddr) -> Result<TcpListener, Why> {
     if !address.ip().is_loopback() {
         return Err(Why::NotLoopback);
     }
     let io = |doing| move |error| Why::Io { doing, error };
     let listener = std::net::TcpListener::bind(address).map_err(|error| {
-        if error.kind() == io::ErrorKind::AddrInUse { Why::Live } else { io("cannot listen")(error) }
+        if error.kind() == io::ErrorKind::AddrInUse { Why::Live(None) } else { io("cannot listen")(error) }
     })?;
     listener.set_nonblocking(true).map_err(io("cannot make it non-blocking"))?;
     TcpListener::from_std(listener).map_err(io("cannot watch it"))
