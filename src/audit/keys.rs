@@ -3,7 +3,7 @@
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use ed25519_dalek::SigningKey;
 
@@ -18,6 +18,11 @@ const CHECKPOINT: &str = "checkpoint.key";
 pub(super) const PUBLIC: &str = "checkpoint.pub";
 /// Bytes of either key.
 const KEY: usize = 32;
+
+/// The file in a keys directory that the journal is verified with.
+pub fn public_key_file(directory: &Path) -> PathBuf {
+    directory.join(PUBLIC)
+}
 
 /// The keys of this host.
 pub(super) struct Keys {

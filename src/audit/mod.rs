@@ -29,6 +29,7 @@ mod tests;
 
 pub use follow::{Follower, Line};
 pub use journal::{Audit, OpenError, Opened, Stats, Unwritten};
+pub use keys::public_key_file;
 pub use lifecycle::LifecycleEvent;
 pub use pending::{CallFacts, Ended, Outcome, Pending, RecordId};
 pub use settings::{Level, Levels, OnFailure, Rotate, Settings, SyncPolicy};

@@ -9,12 +9,10 @@ use clap::Subcommand;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use crate::audit::{Follower, PublicKey, Report, files, verify};
+use super::{BAD_CONFIG, NO, check, print};
+use crate::audit::{Follower, PublicKey, Report, files, public_key_file, verify};
+use crate::config::{self, Host, Records};
 
-/// Where the journal is unless the configuration says otherwise.
-const JOURNAL: &str = "/var/log/tidewaiter/journal.jsonl";
-/// Where the public key of this host is unless the configuration says otherwise.
-const KEY: &str = "/var/lib/tidewaiter/keys/checkpoint.pub";
 /// A public key is 64 hex digits; more is no key file.
 const KEY_FILE: u64 = 256;
 
@@ -29,10 +27,9 @@ pub(super) struct Args {
 enum Command {
     /// Check every line against the one before it and every checkpoint against its signature
     Verify {
-        /// The journal; the files that were set aside are found beside it
-        #[arg(default_value = JOURNAL)]
-        file: PathBuf,
-        /// Public key of the host that wrote it: a file, or 64 hex digits
+        #[command(flatten)]
+        place: Place,
+        /// Public key of the host that wrote it: a file, or 64 hex digits [default: this host's, for its own journal]
         #[arg(long)]
         key: Option<String>,
         /// Print the report as JSON
@@ -41,9 +38,8 @@ enum Command {
     },
     /// Print records
     Show {
-        /// The journal; the files that were set aside are found beside it
-        #[arg(default_value = JOURNAL)]
-        file: PathBuf,
+        #[command(flatten)]
+        place: Place,
         /// Only the records of this call
         #[arg(long)]
         id: Option<String>,
@@ -59,13 +55,60 @@ enum Command {
     },
     /// Print records as they are written
     Follow {
-        /// The journal
-        #[arg(default_value = JOURNAL)]
-        file: PathBuf,
+        #[command(flatten)]
+        place: Place,
         /// Print the lines as they are in the journal
         #[arg(long)]
         json: bool,
     },
+}
+
+/// Which journal.
+#[derive(Debug, clap::Args)]
+struct Place {
+    /// The journal, beside which those that were set aside are found [default: the one of the configuration]
+    file: Option<PathBuf>,
+    /// Configuration file [default: /etc/tidewaiter/tidewaiter.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// A journal, and the key it is verified with unless another is given.
+#[derive(Debug)]
+struct Found {
+    journal: PathBuf,
+    key: Option<PathBuf>,
+}
+
+/// Why there is nothing to print.
+#[derive(Debug)]
+enum Failure {
+    Config(Vec<config::Report>),
+    Io(io::Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl Place {
+    /// A file that is named wins; it may be another host's, so that our key is taken for our own journal only.
+    fn find(self, host: &Host) -> Result<Found, Failure> {
+        let is_asked = self.config.is_some();
+        let file = self.file.map(|file| host.directory.join(file));
+        match (config::records(self.config, host), file) {
+            (Ok(Records { journal, keys }), file) => {
+                let key = public_key_file(&keys);
+                let own = is_asked || file.as_ref().is_none_or(|file| *file == journal);
+                Ok(Found { journal: file.unwrap_or(journal), key: own.then_some(key) })
+            }
+            // A broken default configuration is no reason not to read a file that was named.
+            (Err(_), Some(journal)) if !is_asked => Ok(Found { journal, key: None }),
+            (Err(reports), _) => Err(Failure::Config(reports)),
+        }
+    }
 }
 
 /// Which records are shown.
@@ -76,36 +119,52 @@ struct Filter {
     since: Option<Timestamp>,
 }
 
-/// Runs `tidewaiter journal`. 0: good; 1: the journal is broken or cannot be read.
+/// Runs `tidewaiter journal`. 0: good; 1: the journal is broken or cannot be read; 78: the configuration cannot be used.
 pub(super) fn run(args: Args) -> ExitCode {
     let mut out = BufWriter::new(io::stdout().lock());
-    let done = match args.command {
-        Command::Verify { file, key, json } => print_report(&file, key.as_deref(), json, &mut out),
-        Command::Show { file, id, kind, since, json } => {
-            show(&file, &Filter { id, kind, since }, json, &mut out).map(|()| true)
-        }
-        Command::Follow { file, json } => follow(&file, json, &mut out).map(|()| true),
-    };
-    match done.and_then(|good| out.flush().map(|()| good)) {
+    let done = obey(args.command, &Host::current(), &mut out);
+    match done.and_then(|good| out.flush().map(|()| good).map_err(Failure::Io)) {
         Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
+        Ok(false) => ExitCode::from(NO),
         // `… | head` has seen enough.
-        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(e) => {
-            // Nothing is left to do if standard error is gone as well.
-            let _unsaid = writeln!(io::stderr(), "error: {e}");
-            ExitCode::FAILURE
+        Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(Failure::Io(error)) => {
+            print::error(error);
+            ExitCode::from(NO)
+        }
+        Err(Failure::Config(reports)) => {
+            print::reports(&reports);
+            print::error(check::count(&reports));
+            ExitCode::from(BAD_CONFIG)
+        }
+    }
+}
+
+/// Does what was asked, and tells whether the journal is good.
+fn obey(command: Command, host: &Host, out: &mut impl Write) -> Result<bool, Failure> {
+    match command {
+        Command::Verify { place, key, json } => {
+            let Found { journal, key: own } = place.find(host)?;
+            Ok(print_report(&journal, public_key(key.as_deref(), own.as_deref())?, json, out)?)
+        }
+        Command::Show { place, id, kind, since, json } => {
+            show(&place.find(host)?.journal, &Filter { id, kind, since }, json, out)?;
+            Ok(true)
+        }
+        Command::Follow { place, json } => {
+            follow(&place.find(host)?.journal, json, out)?;
+            Ok(true)
         }
     }
 }
 
 /// Verifies, prints what was found, and tells whether it is good.
-fn print_report(journal: &Path, key: Option<&str>, json: bool, out: &mut impl Write) -> io::Result<bool> {
+fn print_report(journal: &Path, key: Option<PublicKey>, json: bool, out: &mut impl Write) -> io::Result<bool> {
     let paths = files(journal).map_err(|e| named(journal, &e.to_string()))?;
     if paths.is_empty() {
         return Err(named(journal, "there is no journal"));
     }
-    let report = verify(&paths, public_key(key)?)?;
+    let report = verify(&paths, key)?;
     if json {
         serde_json::to_writer(&mut *out, &report)?;
         writeln!(out)?;
@@ -145,11 +204,11 @@ fn describe(report: &Report, out: &mut impl Write) -> io::Result<()> {
 }
 
 /// The key to verify with: the one that was given, else this host's if it can be read.
-fn public_key(given: Option<&str>) -> io::Result<Option<PublicKey>> {
+fn public_key(given: Option<&str>, own: Option<&Path>) -> io::Result<Option<PublicKey>> {
     if let Some(key) = given.and_then(PublicKey::parse) {
         return Ok(Some(key));
     }
-    let path = Path::new(given.unwrap_or(KEY));
+    let Some(path) = given.map(Path::new).or(own) else { return Ok(None) };
     let mut text = String::new();
     match File::open(path).and_then(|file| file.take(KEY_FILE).read_to_string(&mut text)) {
         Ok(_) => match PublicKey::parse(&text) {
@@ -165,7 +224,7 @@ fn show(journal: &Path, filter: &Filter, json: bool, out: &mut impl Write) -> io
     let mut follower = Follower::open_from_start(journal).map_err(|e| named(journal, &e.to_string()))?;
     while let Some(line) = follower.try_next()? {
         if let Some(record) = line.record().filter(|record| filter.takes(record)) {
-            print(&line.bytes, &record, json, out)?;
+            print_record(&line.bytes, &record, json, out)?;
         }
     }
     Ok(())
@@ -178,14 +237,14 @@ fn follow(journal: &Path, json: bool, out: &mut impl Write) -> io::Result<()> {
         loop {
             let line = follower.next().await?;
             if let Some(record) = line.record() {
-                print(&line.bytes, &record, json, out)?;
+                print_record(&line.bytes, &record, json, out)?;
                 out.flush()?;
             }
         }
     })
 }
 
-fn print(line: &[u8], record: &Value, json: bool, out: &mut impl Write) -> io::Result<()> {
+fn print_record(line: &[u8], record: &Value, json: bool, out: &mut impl Write) -> io::Result<()> {
     // For programs the line as it is, so that it can be verified; people get one they can read.
     if json || !io::stdout().is_terminal() {
         out.write_all(line)?;
@@ -275,7 +334,7 @@ mod tests {
 
     fn verified(journal: &Path, key: Option<&str>, json: bool) -> (bool, String) {
         let mut out = Vec::new();
-        let good = print_report(journal, key, json, &mut out).unwrap();
+        let good = print_report(journal, public_key(key, None).unwrap(), json, &mut out).unwrap();
         (good, String::from_utf8(out).unwrap())
     }
 
@@ -294,7 +353,46 @@ mod tests {
         let (good, said) = verified(&journal, Some(&key), true);
         let report: Value = serde_json::from_str(&said).unwrap();
         assert_eq!((good, report["fault"]["line"].as_u64()), (false, Some(3)));
-        assert!(public_key(Some(&journal.display().to_string())).is_err(), "not a key");
+        assert!(public_key(Some(&journal.display().to_string()), None).is_err(), "not a key");
+    }
+
+    fn host(dir: &Path) -> Host {
+        Host {
+            uid: nix::unistd::geteuid().as_raw(),
+            runtime: None,
+            state_is_said: true,
+            state: Some(dir.join("state")),
+            directory: dir.to_owned(),
+            default_file: dir.join("default.toml"),
+            now: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn the_journal_and_its_key_are_where_the_configuration_says_unless_a_file_is_named() {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let text = |place: &str| format!("[audit]\njournal = '{place}.jsonl'\n[state]\ndirectory = '{place}'\n");
+        let find = |file: Option<&str>, config: Option<&str>| {
+            let place = Place { file: file.map(PathBuf::from), config: config.map(PathBuf::from) };
+            place.find(&host(dir.path())).map(|found| (found.journal, found.key))
+        };
+        let key = |state: &str| Some(at(state).join("keys/checkpoint.pub"));
+
+        let ours = at("state/tidewaiter/journal.jsonl");
+        assert_eq!(find(None, None).unwrap(), (ours, key("state/tidewaiter")), "no file at all, as `run` does");
+        std::fs::write(at("default.toml"), text("a")).unwrap();
+        std::fs::write(at("other.toml"), text("b")).unwrap();
+        assert_eq!(find(None, None).unwrap(), (at("a.jsonl"), key("a")));
+        assert_eq!(find(None, Some("other.toml")).unwrap(), (at("b.jsonl"), key("b")));
+        assert_eq!(find(Some("a.jsonl"), None).unwrap(), (at("a.jsonl"), key("a")), "our own by its name");
+        assert_eq!(find(Some("c.jsonl"), None).unwrap(), (at("c.jsonl"), None), "maybe another host's");
+        assert_eq!(find(Some("c.jsonl"), Some("other.toml")).unwrap(), (at("c.jsonl"), key("b")));
+
+        std::fs::write(at("default.toml"), "polcy = 1").unwrap();
+        assert!(matches!(find(None, None), Err(Failure::Config(_))), "not on with defaults");
+        assert_eq!(find(Some("c.jsonl"), None).unwrap(), (at("c.jsonl"), None));
+        assert!(matches!(find(Some("c.jsonl"), Some("absent.toml")), Err(Failure::Config(_))));
     }
 
     #[tokio::test]

@@ -13,6 +13,9 @@ use crate::diagnostic::{Diagnostic, Severity, Source};
 use crate::policy::{Mode, Policy};
 use crate::{audit, engine, listen};
 
+/// Directory of the journal's keys, in that of the state.
+const KEYS: &str = "keys";
+
 /// What the command line says; each replaces what the file says.
 #[derive(Debug, Clone, Default)]
 pub struct Flags {
@@ -58,27 +61,56 @@ pub fn load(flags: &Flags, host: &Host) -> Result<Loaded, Vec<Report>> {
     let (policy, named) = read_policy(flags, host, &draft, &mut reports);
     let engine = read_engine(flags, host, &draft, &mut reports);
     let doors = read_doors(flags, host, &draft, &mut reports);
+    let places = places(&draft, host, &mut reports);
+    // Where an address could not be read its default stands in, and would be blamed for what nobody wrote.
+    if !broken(&reports) {
+        no_loop(&engine, &doors, &mut reports);
+    }
+    reports.retain(|report| !report.diagnostics.is_empty());
+    match (policy, places) {
+        (Some(policy), Some((journal, state))) if !broken(&reports) => {
+            let config = assemble(draft, policy, Places { engine, doors, journal, state });
+            Ok(Loaded { config, policy: named, reports })
+        }
+        _ => Err(reports),
+    }
+}
+
+/// Where the journal and its keys are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Records {
+    /// The journal.
+    pub journal: PathBuf,
+    /// Directory of the keys.
+    pub keys: PathBuf,
+}
+
+/// Finds the journal as [`load`] does. The policy is not looked at: a mistake in it must keep nobody from the records.
+///
+/// # Errors
+/// Every mistake of the file, warnings included.
+pub fn records(config: Option<PathBuf>, host: &Host) -> Result<Records, Vec<Report>> {
+    let mut reports = Vec::new();
+    let draft = read_config(&Flags { config, ..Flags::default() }, host, &mut reports);
+    match places(&draft, host, &mut reports) {
+        Some((journal, state)) if !broken(&reports) => Ok(Records { journal, keys: state.join(KEYS) }),
+        Some(_) | None => Err(reports),
+    }
+}
+
+/// The journal and the state directory.
+fn places(draft: &Draft, host: &Host, reports: &mut Vec<Report>) -> Option<(PathBuf, PathBuf)> {
     let journal = draft.journal.clone().or_else(|| host.journal());
     let state = draft.state.clone().or_else(|| host.state());
-    if journal.is_none() || state.is_none() {
+    let both = journal.zip(state);
+    if both.is_none() {
         reports.push(whole(
             Path::new("tidewaiter.toml"),
             "no place for the journal and the state: neither XDG_STATE_HOME nor HOME is set".to_owned(),
             Some("set XDG_STATE_HOME, or write [audit] journal and [state] directory".to_owned()),
         ));
     }
-    // Where an address could not be read its default stands in, and would be blamed for what nobody wrote.
-    if !broken(&reports) {
-        no_loop(&engine, &doors, &mut reports);
-    }
-    reports.retain(|report| !report.diagnostics.is_empty());
-    match (policy, journal, state) {
-        (Some(policy), Some(journal), Some(state)) if !broken(&reports) => {
-            let config = assemble(draft, policy, Places { engine, doors, journal, state });
-            Ok(Loaded { config, policy: named, reports })
-        }
-        _ => Err(reports),
-    }
+    both
 }
 
 struct Places {
@@ -99,7 +131,7 @@ fn assemble(draft: Draft, policy: Policy, places: Places) -> Config {
         policy,
         audit: audit::Settings {
             journal: places.journal,
-            keys: places.state.join("keys"),
+            keys: places.state.join(KEYS),
             levels: draft.levels,
             sync: draft.sync,
             on_failure,

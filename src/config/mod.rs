@@ -21,7 +21,7 @@ use crate::policy::Policy;
 use crate::{audit, engine, listen};
 
 pub use host::Host;
-pub use load::{Flags, Loaded, Report, load};
+pub use load::{Flags, Loaded, Records, Report, load, records};
 
 /// Everything the program runs by.
 #[derive(Debug, Clone)]
