@@ -232,7 +232,7 @@ fn show(journal: &Path, filter: &Filter, json: bool, out: &mut impl Write) -> io
 
 fn follow(journal: &Path, json: bool, out: &mut impl Write) -> io::Result<()> {
     let mut follower = Follower::open_at_end(journal).map_err(|e| named(journal, &e.to_string()))?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         loop {
             let line = follower.next().await?;

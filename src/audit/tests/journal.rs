@@ -1,5 +1,8 @@
 //! The journal from its door: what stands in the file afterwards.
 
+use std::future::Future;
+use std::time::Duration;
+
 use super::*;
 
 #[tokio::test]
@@ -156,6 +159,37 @@ async fn a_follower_from_the_end_sees_only_what_is_new() {
     assert_eq!(follower.try_next().unwrap(), None);
     drop(begin(&audit, Action::Deny).await.unwrap());
     assert_eq!(follower.next().await.unwrap().seq, Some(last + 1));
+    audit.close().await;
+}
+
+/// On a clock that leaps to the next timer whenever nothing else is to be done: a poll would leap with it.
+#[tokio::test(start_paused = true)]
+async fn an_idle_follower_sleeps_until_the_journal_is_written_even_to_a_new_file() {
+    let place = Place::new();
+    let settings = Settings { rotate: Rotate { size: 1, keep: 100 }, ..place.settings() };
+    let (audit, _) = Audit::open(settings).unwrap();
+    let mut follower = Follower::open_at_end(&place.journal()).unwrap();
+    let mut looks = 0;
+    {
+        let mut next = std::pin::pin!(follower.next());
+        let counted = std::future::poll_fn(|cx| {
+            looks += 1;
+            next.as_mut().poll(cx)
+        });
+        tokio::time::timeout(Duration::from_secs(3600), counted).await.unwrap_err();
+    }
+    assert!(looks <= 2, "{looks} looks in an idle hour");
+
+    let mut seq = place.records().last().unwrap()["seq"].as_u64().unwrap();
+    for _ in 0..20 {
+        let written = audit.lifecycle(LifecycleEvent::Drain { reason: "test".into(), open: 0 });
+        let (line, ()) = tokio::join!(follower.next(), written);
+        seq += 1;
+        assert_eq!(line.unwrap().seq, Some(seq));
+        while follower.try_next().unwrap().is_some() {
+            seq += 1;
+        }
+    }
     audit.close().await;
 }
 
