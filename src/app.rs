@@ -153,7 +153,7 @@ async fn keep(door: Door, gate: Arc<Gate>, lookup: Arc<Lookup>, drain: Watch, co
 /// Records when a door cannot take connections, and when it can again, until the door is closed.
 async fn tell_trouble(audit: Audit, door: String, mut trouble: watch::Receiver<AcceptTrouble>) {
     while trouble.changed().await.is_ok() {
-        let AcceptTrouble { error, count } = trouble.borrow_and_update().clone();
+        let AcceptTrouble { error, count, .. } = trouble.borrow_and_update().clone();
         audit.lifecycle(LifecycleEvent::Accept { door: door.clone(), error, count }).await;
     }
 }

@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep, timeout_at};
 
 use super::{Door, Listener};
 use crate::runtime::Stream;
@@ -18,6 +18,10 @@ const MIN_PAUSE: Duration = Duration::from_millis(5);
 
 /// Longest pause. Waiting clients are in the backlog; they lose nothing but this time.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long nothing may fail before it is over. A process at its limit fails and succeeds by turns, with every descriptor
+/// that comes and goes; each turn would be an episode of its own, in the log and in the journal.
+const QUIET: Duration = Duration::from_secs(1);
 
 /// Lost connections in a row that are believed: a security module's refusal looks like one, and stays.
 const MAX_LOST: u32 = 64;
@@ -36,8 +40,10 @@ pub struct Accepted {
 pub struct AcceptTrouble {
     /// What the kernel said first; `None`: connections are taken.
     pub error: Option<String>,
-    /// Failures in a row, or when it is over, how many there were.
+    /// Failures so far, or when it is over, how many there were.
     pub count: u64,
+    /// When it failed last.
+    pub(super) last: Option<Instant>,
 }
 
 /// What an accept error is about.
@@ -53,20 +59,37 @@ enum Kind {
 impl Door {
     /// Waits for the next connection. Never fails: while the kernel refuses, it says so and goes on trying.
     pub async fn accept(&self) -> Accepted {
-        let mut lost = 0;
+        let (mut lost, mut failed) = (0, 0);
         loop {
-            match self.try_accept().await {
-                Ok(accepted) => {
-                    self.recovered();
-                    return accepted;
-                }
+            let tried = match self.quiet_at() {
+                None => self.try_accept().await,
+                Some(quiet) => match timeout_at(quiet, self.try_accept()).await {
+                    Ok(tried) => tried,
+                    Err(_elapsed) => {
+                        self.recovered();
+                        continue;
+                    }
+                },
+            };
+            match tried {
+                Ok(accepted) => return accepted,
                 Err(error) if classify(&error) == Kind::Connection && lost < MAX_LOST => {
                     lost += 1;
                     tracing::debug!(%error, door = self.name(), "a connection ended before it was accepted");
                 }
-                Err(error) => sleep(pause(self.in_trouble(&error))).await,
+                Err(error) => {
+                    self.in_trouble(&error);
+                    failed += 1;
+                    sleep(pause(failed)).await;
+                }
             }
         }
+    }
+
+    /// When the trouble that there is will be over, if nothing else fails.
+    fn quiet_at(&self) -> Option<Instant> {
+        let trouble = self.trouble.borrow();
+        trouble.error.as_ref().and(trouble.last).map(|last| last + QUIET)
     }
 
     async fn try_accept(&self) -> io::Result<Accepted> {
@@ -90,13 +113,14 @@ impl Door {
 
     /// Counts a failure. Says it at the first, and ever more rarely after that: the log must not fill up while everything
     /// else runs out, nor fall silent on a listener that is gone for good.
-    fn in_trouble(&self, error: &io::Error) -> u64 {
+    fn in_trouble(&self, error: &io::Error) {
         let mut count = 1;
         self.trouble.send_if_modified(|trouble| {
             let begins = trouble.error.is_none();
             if begins {
-                *trouble = AcceptTrouble { error: Some(error.to_string()), count: 0 };
+                *trouble = AcceptTrouble { error: Some(error.to_string()), count: 0, last: None };
             }
+            trouble.last = Some(Instant::now());
             trouble.count = trouble.count.saturating_add(1);
             count = trouble.count;
             begins
@@ -104,7 +128,6 @@ impl Door {
         if count.is_power_of_two() {
             tracing::error!(%error, count, door = self.name(), "cannot accept connections; trying on, clients wait");
         }
-        count
     }
 
     fn recovered(&self) {
@@ -116,8 +139,8 @@ impl Door {
 }
 
 /// How long to wait after so many failures in a row.
-fn pause(count: u64) -> Duration {
-    let doublings = u32::try_from(count.saturating_sub(1)).unwrap_or(u32::MAX);
+fn pause(failed: u32) -> Duration {
+    let doublings = failed.saturating_sub(1);
     MIN_PAUSE.saturating_mul(2_u32.saturating_pow(doublings)).min(MAX_PAUSE)
 }
 
@@ -168,7 +191,7 @@ mod tests {
 
     #[test]
     fn pauses_grow_to_the_longest_and_no_further() {
-        let pauses = [1, 2, 8, 9, 1000, u64::MAX].map(|count| pause(count).as_millis());
+        let pauses = [1, 2, 8, 9, 1000, u32::MAX].map(|failed| pause(failed).as_millis());
         assert_eq!(pauses, [5, 10, 640, 1000, 1000, 1000]);
     }
 }
