@@ -12,6 +12,7 @@
 mod cases;
 mod check;
 mod cli;
+mod door;
 mod facts;
 mod journal;
 mod kill;

@@ -117,8 +117,13 @@ impl Gate {
     /// Asks it to end (SIGTERM) and waits for that.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         kill(self.pid(), Signal::SIGTERM).unwrap();
+        self.wait()
+    }
+
+    /// Waits for its end.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
         let child = &mut self.child;
-        eventually("the gate ends after SIGTERM", || child.try_wait().unwrap())
+        eventually("the gate ends", || child.try_wait().unwrap())
     }
 
     /// Kills it (SIGKILL): nothing of it can run any more.
