@@ -2,6 +2,7 @@
 //!
 //! A stub stands in for the engine. In front of it stand, in turn: nothing, a minimal hyper relay, the gate in monitor mode
 //! with policy and records, and HAProxy if it is installed. Each has one core, the clients and the stub share another.
+//! `cargo bench --bench calls -- create` measures only the calls with that in their name.
 //! Numbers differ from machine to machine and from hour to hour; the ratios within one run are what counts.
 
 #![expect(
@@ -93,16 +94,17 @@ fn main() {
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["stub", socket] => runtime().block_on(stub::serve(Path::new(socket))),
         ["relay", socket, engine] => runtime().block_on(relay::serve(Path::new(socket), Path::new(engine))),
-        ["measure"] => measure(),
+        ["measure"] => measure(""),
+        ["measure", only] => measure(only),
         _ => {
             // The clients of this process, too, stay away from the core of what is measured.
-            let error = on_core(0).arg(std::env::current_exe().unwrap()).arg("measure").exec();
+            let error = on_core(0).arg(std::env::current_exe().unwrap()).arg("measure").args(arguments).exec();
             panic!("cannot run taskset: {error}");
         }
     }
 }
 
-fn measure() {
+fn measure(only: &str) {
     let dir = tempfile::tempdir().unwrap();
     let engine = dir.path().join("engine.sock");
     let mut stub = on_core(0);
@@ -110,9 +112,9 @@ fn measure() {
     let _stub = start("stub", stub, &engine);
     let ways = ways(&dir, &engine);
     let mut rows = Vec::new();
-    for load in Load::all() {
+    for load in Load::all().iter().filter(|load| load.name.contains(only)) {
         for clients in CLIENTS {
-            let costs = compare(&ways, &load, clients);
+            let costs = compare(&ways, load, clients);
             rows.push((format!("{} × {clients}", load.name), costs));
         }
     }
