@@ -208,7 +208,8 @@ pub(super) fn unhex<const N: usize>(hex: &str) -> Option<[u8; N]> {
     Some(bytes)
 }
 
-const fn hex_pair(byte: u8) -> [u8; 2] {
+/// The two digits of a byte.
+pub(super) const fn hex_pair(byte: u8) -> [u8; 2] {
     const fn digit(nibble: u8) -> u8 {
         if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
     }

@@ -134,7 +134,8 @@ fn rule_of(key: &str) -> Rule {
     if !is_name(key) {
         return Rule::Secret;
     }
-    match key.to_ascii_lowercase().as_str() {
+    let key = key.to_ascii_lowercase();
+    match key.as_str() {
         "hostconfig"
         | "networkingconfig"
         | "restartpolicy"
@@ -185,18 +186,12 @@ fn rule_of(key: &str) -> Rule {
         "cmd" | "entrypoint" | "shell" | "command" | "args" => Rule::Argv,
         // `Config` is `LogConfig.Config`; `Options` is a driver's; `Test` is a command that runs with the secrets at hand.
         "labels" | "config" | "options" | "driveropts" | "annotations" | "storageopt" | "test" => Rule::Options,
-        _ if is_clear(key) => Rule::Clear,
+        key if CLEAR.binary_search(&key).is_ok() => Rule::Clear,
         _ => Rule::Secret,
     }
 }
 
-/// Scalars and lists of scalars that hold no secret.
-fn is_clear(key: &str) -> bool {
-    let key = key.to_ascii_lowercase();
-    CLEAR.binary_search(&key.as_str()).is_ok()
-}
-
-/// Sorted.
+/// Scalars and lists of scalars that hold no secret, in lower case. Sorted.
 const CLEAR: &[&str] = &[
     "aliases",
     "argsescaped",

@@ -15,6 +15,8 @@ use std::fmt;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
+use super::chain::hex_pair;
+
 pub(super) use argv::Argv;
 pub(super) use body::Redacted;
 
@@ -52,7 +54,17 @@ pub(super) struct Redactor {
 
 /// A keyed tag: 128 bits of an HMAC. Written `hmac:` and 32 hex digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Tag(u128);
+pub(super) struct Tag([u8; 16]);
+
+impl Tag {
+    /// Bytes of a tag as it is written.
+    const LEN: usize = "hmac:".len() + 32;
+
+    fn write(self, out: &mut String) {
+        out.push_str("hmac:");
+        out.extend(self.0.into_iter().flat_map(hex_pair).map(char::from));
+    }
+}
 
 impl Redactor {
     pub(super) fn new(key: &[u8; 32]) -> Self {
@@ -64,14 +76,21 @@ impl Redactor {
 
     pub(super) fn tag(&self, value: &[u8]) -> Tag {
         let digest = self.keyed.clone().chain_update(value).finalize().into_bytes();
-        Tag(digest.iter().take(16).fold(0, |tag, byte| tag << 8 | u128::from(*byte)))
+        Tag(digest.first_chunk().copied().unwrap_or_default())
     }
 
     /// `NAME=value` with the value tagged. What has no name that could be one is tagged whole.
     pub(super) fn pair(&self, text: &str) -> String {
         match text.split_once('=') {
             Some((name, "")) if is_name(name) => text.to_owned(),
-            Some((name, value)) if is_name(name) => format!("{name}={}", self.tag(value.as_bytes())),
+            // By hand: there may be a thousand of these in one body, and `format!` grows its string four times for each.
+            Some((name, value)) if is_name(name) => {
+                let mut pair = String::with_capacity(name.len() + 1 + Tag::LEN);
+                pair.push_str(name);
+                pair.push('=');
+                self.tag(value.as_bytes()).write(&mut pair);
+                pair
+            }
             None if is_name(text) && !is_token(text) => text.to_owned(),
             Some(_) | None => self.tag(text.as_bytes()).to_string(),
         }
@@ -179,7 +198,9 @@ fn is_token(text: &str) -> bool {
 
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "hmac:{:032x}", self.0)
+        let mut text = String::with_capacity(Self::LEN);
+        self.write(&mut text);
+        f.write_str(&text)
     }
 }
 
