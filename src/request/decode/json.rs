@@ -130,7 +130,11 @@ impl<'d, 'a> Value<'d, 'a> {
     pub fn text(self) -> Option<Text<'a>> {
         let node = self.document.node(self.index).filter(|node| node.kind == Kind::String)?;
         let inner = self.raw().get(1..).and_then(|raw| raw.split_last()).map(|(_quote, inner)| inner)?;
-        Some(if node.escaped { Cow::Owned(unescape(inner)) } else { String::from_utf8_lossy(inner) })
+        if node.escaped {
+            return Some(Cow::Owned(unescape(inner)));
+        }
+        // Whole texts are checked a word at a time, mending ones byte by byte.
+        Some(str::from_utf8(inner).map_or_else(|_broken| String::from_utf8_lossy(inner), Cow::Borrowed))
     }
 
     /// Whether it is a string with escapes in it.
