@@ -19,6 +19,9 @@ use super::container;
 /// Most of a file in `/proc` that is read; a cgroup file of a v1 host with deep paths is some 4 KiB.
 const MAX_FILE: u64 = 16 * 1024;
 
+/// Room for a usual file in `/proc`.
+const USUAL_FILE: usize = 1024;
+
 /// Most of a command line that is kept.
 const MAX_CMDLINE: u64 = 8 * 1024;
 
@@ -130,7 +133,8 @@ pub(super) fn text(path: &str) -> Option<String> {
 
 fn file(path: &str, most: u64) -> Option<Vec<u8>> {
     let read = || -> io::Result<Vec<u8>> {
-        let mut bytes = Vec::new();
+        // Room for all of it: else each file is read in ever larger pieces, on every connection.
+        let mut bytes = Vec::with_capacity(USUAL_FILE);
         File::open(path)?.take(most).read_to_end(&mut bytes)?;
         Ok(bytes)
     };
