@@ -332,6 +332,7 @@ fn runtime(object: &mut Object<'_>, facts: &CallFacts<'_>, redactor: &Redactor) 
         | Body::VolumeCreate(_)
         | Body::NetworkCreate(_)
         | Body::NetworkConnect(_)
+        | Body::NetworkDisconnect(_)
         | Body::CheckpointCreate(_)
         | Body::Build(_) => {}
     }

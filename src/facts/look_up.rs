@@ -250,6 +250,7 @@ fn named<'c>(call: &'c Call<'_>) -> (Option<&'c HostConfig<'c>>, Sources) {
         | Body::ExecStart(_)
         | Body::NetworkCreate(_)
         | Body::NetworkConnect(_)
+        | Body::NetworkDisconnect(_)
         | Body::CheckpointCreate(_)
         | Body::Build(_) => (None, Sources::default()),
     };

@@ -18,6 +18,9 @@ pub(super) enum Unwritable {
     /// Not narrowed to what the principal made.
     #[error("the filters cannot be read; write {{\"label\":[\"a=b\"]}}")]
     Filters,
+    /// Not on the container that was judged.
+    #[error("the body cannot be read; write an object with each field once")]
+    Body,
     /// Not with a label of its owner.
     #[error("the labels cannot be read; write an object of strings")]
     Labels,
@@ -31,11 +34,12 @@ pub(super) fn rewrite(
     owner: Option<&str>,
 ) -> Result<Option<Bytes>, Unwritable> {
     let mut asked = Cow::Borrowed(call.asked);
+    let mut body = call.canonical_body();
     if let Some(stored) = &known.container {
         // The name may come to mean another container before the engine reads it.
         asked = Cow::Owned(asked.on_container(&stored.id));
+        body = body.map(|body| asked.body_on_container(body, &stored.id).ok_or(Unwritable::Body)).transpose()?;
     }
-    let mut body = call.canonical_body();
     if let Some(owner) = owner {
         asked = Cow::Owned(asked.narrowed(owner).ok_or(Unwritable::Filters)?);
         body = body.map(|body| asked.labelled(&body, owner).ok_or(Unwritable::Labels)).transpose()?;

@@ -31,6 +31,8 @@ pub enum Body<'a> {
     NetworkCreate(NetworkCreate<'a>),
     /// `POST /networks/{id}/connect`
     NetworkConnect(NetworkConnect<'a>),
+    /// `POST /networks/{id}/disconnect`
+    NetworkDisconnect(NetworkDisconnect<'a>),
     /// `POST /containers/{id}/checkpoints`
     CheckpointCreate(CheckpointCreate<'a>),
     /// `POST /services/create` and `POST /services/{id}/update`
@@ -53,6 +55,7 @@ impl Body<'_> {
             | Self::VolumeCreate(_)
             | Self::NetworkCreate(_)
             | Self::NetworkConnect(_)
+            | Self::NetworkDisconnect(_)
             | Self::CheckpointCreate(_)
             | Self::Build(_) => None,
         }
@@ -409,6 +412,13 @@ pub struct ServicePort<'a> {
     pub protocol: Text<'a>,
     /// `PublishedPort`; 0: the engine picks one.
     pub published: i64,
+}
+
+/// `POST /networks/{id}/disconnect`.
+#[derive(Debug, Clone, Default)]
+pub struct NetworkDisconnect<'a> {
+    /// `Container`
+    pub container: Option<Text<'a>>,
 }
 
 /// `POST /build`, from its query.

@@ -21,8 +21,8 @@ mod target;
 pub use asked::{ApiVersion, Asked, BodyPlan, Head, Irregular, Irregularity, read};
 pub use body::{
     Body, Build, CheckpointCreate, ContainerCreate, ContainerSpec, ContainerUpdate, Device, Endpoint, ExecCreate,
-    ExecStart, HostConfig, LogConfig, Mount, NetworkConnect, NetworkCreate, PortBinding, Privileges, RestartPolicy,
-    ServiceLimits, ServicePort, ServiceSpec, Text, VolumeCreate,
+    ExecStart, HostConfig, LogConfig, Mount, NetworkConnect, NetworkCreate, NetworkDisconnect, PortBinding, Privileges,
+    RestartPolicy, ServiceLimits, ServicePort, ServiceSpec, Text, VolumeCreate,
 };
 pub use call::Call;
 pub use class::Class;

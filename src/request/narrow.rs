@@ -46,13 +46,20 @@ impl Asked {
         if !self.operation.makes_labelled() {
             return Some(body.to_vec());
         }
-        let mut fields: BTreeMap<&str, Box<RawValue>> = serde_json::from_slice(body).ok()?;
-        let labels = fields.get("Labels").map_or("null", |labels| labels.get());
-        let mut labels: Map<String, Value> = serde_json::from_str::<Option<_>>(labels).ok()?.unwrap_or_default();
-        labels.insert(LABEL.to_owned(), owner.into());
-        fields.insert("Labels", serde_json::value::to_raw_value(&labels).ok()?);
-        serde_json::to_vec(&fields).ok()
+        with_field(body, "Labels", |labels| {
+            let mut labels: Map<String, Value> = serde_json::from_str::<Option<_>>(labels).ok()?.unwrap_or_default();
+            labels.insert(LABEL.to_owned(), owner.into());
+            Some(labels.into())
+        })
     }
+}
+
+/// A JSON object with another value in one of its fields, made from the one it has, or from `null`.
+pub(super) fn with_field(body: &[u8], name: &str, value: impl FnOnce(&str) -> Option<Value>) -> Option<Vec<u8>> {
+    let mut fields: BTreeMap<String, Box<RawValue>> = serde_json::from_slice(body).ok()?;
+    let value = value(fields.get(name).map_or("null", |value| value.get()))?;
+    fields.insert(name.to_owned(), serde_json::value::to_raw_value(&value).ok()?);
+    serde_json::to_vec(&fields).ok()
 }
 
 /// The client's filters and one more. The engine reads a list of values, and from old clients an object of them.

@@ -390,6 +390,7 @@ impl Operation {
                 | Self::VolumeCreate
                 | Self::NetworkCreate
                 | Self::NetworkConnect
+                | Self::NetworkDisconnect
                 | Self::CheckpointCreate
                 | Self::ServiceCreate
                 | Self::ServiceUpdate

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::escape::{Place, escape};
+use super::narrow::with_field;
 use super::{Asked, Body, Call, ContainerCreate, Operation, decode};
 
 /// Something the engine has, by a name the client gave it.
@@ -24,6 +25,8 @@ impl<'a> Call<'a> {
             asked.query.first("container")
         } else if let Body::NetworkConnect(connect) = &self.body {
             connect.container.as_deref()
+        } else if let Body::NetworkDisconnect(disconnect) = &self.body {
+            disconnect.container.as_deref()
         } else if matches!(operation, Operation::ExecStart | Operation::ExecResize | Operation::ExecInspect) {
             return resource.map(Target::Exec);
         } else {
@@ -44,6 +47,22 @@ impl Asked {
             asked.resource = Some(id.to_owned());
         }
         asked
+    }
+
+    /// A canonical body that names the container by its full id, where it names one. `None` if it cannot be read.
+    pub fn body_on_container(&self, body: Vec<u8>, id: &str) -> Option<Vec<u8>> {
+        if self.operation.names_container() {
+            with_field(&body, "Container", |_name| Some(id.into()))
+        } else {
+            Some(body)
+        }
+    }
+}
+
+impl Operation {
+    /// Whether its body names the container it acts on.
+    const fn names_container(self) -> bool {
+        matches!(self, Self::NetworkConnect | Self::NetworkDisconnect)
     }
 }
 

@@ -93,6 +93,13 @@ fn a_principal_acts_only_on_what_it_made_and_sees_nothing_else() {
     );
     refused(&as_group(&gate, BOB, &format!("create --volumes-from {anns} busybox:1.0")), "mount.volumes-from");
 
+    // The container may be named in a body.
+    ok(&as_group(&gate, ANN, "network create anns"));
+    refused(&as_group(&gate, BOB, &format!("network connect anns {anns}")), "container.foreign");
+    ok(&as_group(&gate, ANN, &format!("network connect anns {anns}")));
+    refused(&as_group(&gate, BOB, &format!("network disconnect anns {anns}")), "container.foreign");
+    ok(&as_group(&gate, ANN, &format!("network disconnect anns {prefix}")));
+
     // Prune takes one's own only.
     ok(&as_group(&gate, BOB, "container prune -f"));
     let left = direct.ok(&["ps", "-a", "--no-trunc", "--format", "{{.ID}} {{.Names}}"]);

@@ -15,7 +15,7 @@ pub(in crate::policy) fn check(found: &mut Found<'_>, call: &Call<'_>) {
     checkpoint(found, call);
     image::check(found, call);
     match &call.body {
-        Body::Unread | Body::ExecStart(_) | Body::CheckpointCreate(_) => {}
+        Body::Unread | Body::ExecStart(_) | Body::CheckpointCreate(_) | Body::NetworkDisconnect(_) => {}
         Body::ContainerCreate(create) => container::create(found, create, found.facts.known.image.as_ref()),
         Body::ContainerStart(host) => container::host_config(found, host, "HostConfig"),
         Body::ContainerUpdate(update) => container::update(found, update),

@@ -35,11 +35,12 @@ enum Judged {
     VolumeCreate,
     NetworkCreate,
     NetworkConnect,
+    NetworkDisconnect,
     CheckpointCreate,
     ServiceSpec,
 }
 
-const JUDGED: [(Operation, Judged); 11] = [
+const JUDGED: [(Operation, Judged); 12] = [
     (Operation::ContainerCreate, Judged::ContainerCreate),
     (Operation::ContainerStart, Judged::ContainerStart),
     (Operation::ContainerUpdate, Judged::ContainerUpdate),
@@ -48,6 +49,7 @@ const JUDGED: [(Operation, Judged); 11] = [
     (Operation::VolumeCreate, Judged::VolumeCreate),
     (Operation::NetworkCreate, Judged::NetworkCreate),
     (Operation::NetworkConnect, Judged::NetworkConnect),
+    (Operation::NetworkDisconnect, Judged::NetworkDisconnect),
     (Operation::CheckpointCreate, Judged::CheckpointCreate),
     (Operation::ServiceCreate, Judged::ServiceSpec),
     (Operation::ServiceUpdate, Judged::ServiceSpec),
@@ -142,6 +144,7 @@ fn typed<'a>(judged: Judged, root: Value<'_, 'a>, found: &mut Found) -> Body<'a>
         Judged::VolumeCreate => Body::VolumeCreate(small::volume_create(root)),
         Judged::NetworkCreate => Body::NetworkCreate(small::network_create(root)),
         Judged::NetworkConnect => Body::NetworkConnect(small::network_connect(root)),
+        Judged::NetworkDisconnect => Body::NetworkDisconnect(small::network_disconnect(root)),
         Judged::CheckpointCreate => Body::CheckpointCreate(small::checkpoint_create(root)),
         Judged::ServiceSpec => Body::ServiceSpec(Box::new(service::spec(root))),
     }
@@ -162,6 +165,7 @@ impl Judged {
             Self::VolumeCreate => schema::VOLUME_CREATE,
             Self::NetworkCreate => schema::NETWORK_CREATE,
             Self::NetworkConnect => schema::NETWORK_CONNECT,
+            Self::NetworkDisconnect => schema::NETWORK_DISCONNECT,
             Self::CheckpointCreate => schema::CHECKPOINT_CREATE,
             Self::ServiceSpec => service::SPEC,
         }

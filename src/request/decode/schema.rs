@@ -320,4 +320,6 @@ const SUBNET: &[Field] = &[("Subnet", Text), ("IPRange", Text), ("Gateway", Text
 
 pub(super) const NETWORK_CONNECT: &[Field] = &[("Container", Line), ("EndpointConfig", Struct(ENDPOINT))];
 
+pub(super) const NETWORK_DISCONNECT: &[Field] = &[("Container", Line), ("Force", Bool)];
+
 pub(super) const CHECKPOINT_CREATE: &[Field] = &[("CheckpointID", Line), ("CheckpointDir", Line), ("Exit", Bool)];

@@ -7,7 +7,8 @@ use super::read::{flag, options, some_text, words};
 use super::schema;
 use super::walk::fields;
 use crate::request::{
-    CheckpointCreate, ContainerUpdate, ExecCreate, ExecStart, NetworkConnect, NetworkCreate, VolumeCreate,
+    CheckpointCreate, ContainerUpdate, ExecCreate, ExecStart, NetworkConnect, NetworkCreate, NetworkDisconnect,
+    VolumeCreate,
 };
 
 pub(super) fn exec_create<'a>(object: Value<'_, 'a>) -> ExecCreate<'a> {
@@ -117,4 +118,14 @@ pub(super) fn network_connect<'a>(object: Value<'_, 'a>) -> NetworkConnect<'a> {
         }
     }
     connect
+}
+
+pub(super) fn network_disconnect<'a>(object: Value<'_, 'a>) -> NetworkDisconnect<'a> {
+    let mut disconnect = NetworkDisconnect::default();
+    for (name, value) in fields(object, schema::NETWORK_DISCONNECT) {
+        if name == "Container" {
+            some_text(value, &mut disconnect.container);
+        }
+    }
+    disconnect
 }

@@ -168,6 +168,7 @@ fn the_hijacking_and_judged_operations_are_these() {
         "VolumeCreate",
         "NetworkCreate",
         "NetworkConnect",
+        "NetworkDisconnect",
         "ServiceCreate",
         "ServiceUpdate",
     ];
