@@ -1,7 +1,10 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
+# Of `make fuzz`: how many inputs, and which.
+N ?= 20000
+SEED ?= 1
 
-.PHONY: help run build test engines lint fmt bench deny setup clean
+.PHONY: help run build test engines lint fmt bench fuzz deny setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -31,6 +34,12 @@ fmt: ## Format the Rust code
 
 bench: ## Run the benchmarks
 	cargo bench --locked
+
+fuzz: ## Hold the decoder against Go's encoding/json: make fuzz [N=1000000] [SEED=1] (needs Go)
+	@command -v go >/dev/null || { echo 'Go is missing: apt-get install golang-go' >&2; exit 1; }
+	cd fuzz/go && go build -o ../target/engine .
+	cd fuzz && cargo build --quiet
+	fuzz/target/debug/tidewaiter-fuzz fuzz/target/engine $(N) $(SEED)
 
 deny: ## Check licences, sources, duplicates and advisories of the dependencies (needs cargo-deny)
 	cargo deny --locked check

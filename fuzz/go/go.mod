@@ -1,0 +1,3 @@
+module tidewaiter/fuzz
+
+go 1.19

@@ -1,0 +1,194 @@
+//! What must hold between the gate's reading of a body and the engine's.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt;
+use std::path::PathBuf;
+
+use http::{HeaderMap, HeaderValue, Method, Uri, Version};
+use tidewaiter::diagnostic::Source;
+use tidewaiter::peer::{Peer, UnixPeer};
+use tidewaiter::policy::{Check, Facts, Policy, judge};
+use tidewaiter::request::{self, Asked, Body, Call, Head, Irregular};
+
+use crate::engine::Reading;
+use crate::inputs::Input;
+use crate::view::View;
+
+/// Everything that can be found is found by somebody whom nothing is allowed.
+const POLICY: &str = r#"
+version = 1
+mode = "monitor"
+[fallback]
+profile = "restricted"
+"#;
+
+/// The gate, from a body to findings.
+#[derive(Debug)]
+pub struct Gate {
+    asked: Asked,
+    policy: Policy,
+    peer: Peer,
+}
+
+/// What the gate made of an input.
+#[derive(Debug)]
+pub struct Read<'i> {
+    input: &'i Input,
+    call: Call<'i>,
+    /// What it would write in the body's place.
+    pub anew: Option<Vec<u8>>,
+}
+
+/// What became of an input.
+#[derive(Debug, Clone, Copy)]
+pub enum Outcome {
+    Agreed,
+    AgreedFlat,
+    EngineRefuses,
+    Ambiguous,
+    Malformed,
+    Unread,
+    BothRefuse,
+}
+
+impl Outcome {
+    /// In the order of the numbers.
+    pub const ALL: [Self; 7] = [
+        Self::Agreed,
+        Self::AgreedFlat,
+        Self::EngineRefuses,
+        Self::Ambiguous,
+        Self::Malformed,
+        Self::Unread,
+        Self::BothRefuse,
+    ];
+
+    /// For the report.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Agreed => "one reading, the engine's",
+            Self::AgreedFlat => "HostConfig's fields beside it: one reading each for older and for later engines",
+            Self::EngineRefuses => "one reading, which the engine refuses",
+            Self::Ambiguous => "several readings, and the gate sees all that the engine sees",
+            Self::Malformed => "of a type that is wrong to the gate only, which sees all that the engine sees",
+            Self::Unread => "unreadable to the gate only",
+            Self::BothRefuse => "refused by both",
+        }
+    }
+}
+
+impl Gate {
+    /// In front of an engine.
+    pub fn new() -> Result<Self, Box<dyn Error>> {
+        let mut headers = HeaderMap::new();
+        headers.insert("host", HeaderValue::from_static("docker"));
+        headers.insert("content-type", HeaderValue::from_static("application/json"));
+        headers.insert("content-length", HeaderValue::from_static("2"));
+        let uri = Uri::from_static("/v1.41/containers/create?name=fuzz");
+        let asked =
+            request::read(&Head { method: &Method::POST, uri: &uri, version: Version::HTTP_11, headers: &headers });
+        if !asked.irregularities.is_empty() {
+            return Err(format!("the head is odd: {:?}", asked.irregularities).into());
+        }
+        let source = Source { path: PathBuf::from("fuzz.toml"), text: POLICY.to_owned() };
+        let (policy, _warnings) = Policy::parse(&source).map_err(|errors| format!("{errors:?}"))?;
+        let peer = Peer::Unix(Box::new(UnixPeer { uid: Some(1000), ..UnixPeer::default() }));
+        Ok(Self { asked, policy, peer })
+    }
+
+    /// Decodes a body.
+    pub fn read<'i>(&'i self, input: &'i Input) -> Read<'i> {
+        let call = Call::decode(&self.asked, &input.bytes);
+        let anew = call.canonical_body();
+        Read { input, call, anew }
+    }
+
+    /// Holds the gate's reading against the engine's, and against the engine's reading of what was written `anew`.
+    pub fn compare(
+        &self,
+        read: &Read<'_>,
+        reading: Option<&Reading>,
+        anew: Option<Option<&Reading>>,
+    ) -> Result<(Outcome, Vec<String>), Box<dyn Error>> {
+        let mut wrong = Vec::new();
+        let odd = &read.call.irregularities;
+        let has = |kind| odd.iter().any(|odd| odd.kind == kind);
+        let (ambiguous, malformed) = (has(Irregular::Ambiguous), has(Irregular::Malformed));
+        if read.input.is_plain && !odd.is_empty() {
+            wrong.push(format!("a plain body is odd: {odd:?}"));
+        }
+        let one_reading = !ambiguous && !malformed;
+        if one_reading != anew.is_some() {
+            wrong.push("is written anew if and only if it has one reading".to_owned());
+        }
+        let (Some(reading), create) = (reading, &read.call.body) else {
+            if one_reading {
+                wrong.push("the engine refuses what the gate finds nothing wrong with".to_owned());
+            }
+            return Ok((if one_reading { Outcome::EngineRefuses } else { Outcome::BothRefuse }, wrong));
+        };
+        let Body::ContainerCreate(create) = create else {
+            if one_reading {
+                wrong.push("not read, and nothing said".to_owned());
+            }
+            return Ok((Outcome::Unread, wrong));
+        };
+        let ours = View::from(&**create);
+        let theirs = View::of_engine(&reading.flat)?;
+        let later = reading.later.as_deref();
+        if one_reading && later.is_none() {
+            wrong.extend(ours.differs(&theirs));
+        } else {
+            wrong.extend(ours.misses(&theirs));
+        }
+        if let Some(Some(anew)) = anew {
+            if (&anew.flat, anew.later.as_deref()) != (&reading.flat, later) {
+                wrong.push(format!("what is written anew reads {}", anew.flat));
+            }
+        } else if anew.is_some() {
+            wrong.push("the engine refuses what is written anew".to_owned());
+        }
+        for json in [Some(reading.flat.as_str()), later].into_iter().flatten() {
+            let found = self.findings(&read.call);
+            let missed = self.findings(&Call::decode(&self.asked, json.as_bytes())).into_iter();
+            let missed: Vec<_> = missed.filter(|check| !found.contains(check)).map(Check::id).collect();
+            if !missed.is_empty() {
+                wrong.push(format!("does not find {}", missed.join(", ")));
+            }
+        }
+        if !wrong.is_empty() {
+            wrong.push(format!("the engine reads {}", reading.flat));
+            wrong.extend(later.map(|later| format!("a later one  {later}")));
+        }
+        let outcome = match (ambiguous, malformed, later) {
+            (false, false, None) => Outcome::Agreed,
+            (false, false, Some(_)) => Outcome::AgreedFlat,
+            (_, true, _) => Outcome::Malformed,
+            (true, false, _) => Outcome::Ambiguous,
+        };
+        Ok((outcome, wrong))
+    }
+
+    fn findings(&self, call: &Call<'_>) -> BTreeSet<Check> {
+        let facts = Facts { now: jiff::Timestamp::UNIX_EPOCH, protected: &[] };
+        judge(&self.policy, &self.peer, call, &facts).findings.into_iter().map(|finding| finding.check).collect()
+    }
+}
+
+impl<'i> Read<'i> {
+    /// What the engine is to read.
+    pub fn bodies(&self) -> impl Iterator<Item = &[u8]> {
+        std::iter::once(self.input.bytes.as_slice()).chain(self.anew.as_deref())
+    }
+}
+
+impl fmt::Display for Read<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "#{}: {}", self.input.number, self.input.bytes.escape_ascii())?;
+        for odd in &self.call.irregularities {
+            writeln!(f, "  {:?} {}", odd.kind, odd.field)?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,267 @@
+//! As the engine has it, by the Go program's JSON.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::{MountView, Rule, View, pair, port};
+
+type Options = BTreeMap<String, String>;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Create {
+    image: String,
+    user: String,
+    working_dir: String,
+    volumes: BTreeMap<String, serde::de::IgnoredAny>,
+    exposed_ports: BTreeMap<String, serde::de::IgnoredAny>,
+    host_config: Host,
+    networking_config: Networking,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Networking {
+    endpoints_config: BTreeMap<String, Option<Endpoint>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Endpoint {
+    driver_opts: Options,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Host {
+    privileged: bool,
+    publish_all_ports: bool,
+    oom_kill_disable: bool,
+    readonly_rootfs: bool,
+    binds: Vec<String>,
+    volumes_from: Vec<String>,
+    device_cgroup_rules: Vec<String>,
+    device_requests: Vec<DeviceRequest>,
+    security_opt: Vec<String>,
+    group_add: Vec<String>,
+    links: Vec<String>,
+    cap_add: Vec<String>,
+    capabilities: Vec<String>,
+    cap_drop: Vec<String>,
+    masked_paths: Option<Vec<String>>,
+    readonly_paths: Option<Vec<String>>,
+    volume_driver: String,
+    network_mode: String,
+    pid_mode: String,
+    ipc_mode: String,
+    #[serde(rename = "UTSMode")]
+    uts_mode: String,
+    userns_mode: String,
+    cgroupns_mode: String,
+    cgroup: String,
+    cgroup_parent: String,
+    runtime: String,
+    tmpfs: Options,
+    sysctls: Options,
+    annotations: Options,
+    devices: Vec<Device>,
+    log_config: LogConfig,
+    port_bindings: BTreeMap<String, Option<Vec<PortBinding>>>,
+    restart_policy: RestartPolicy,
+    memory: i64,
+    nano_cpus: i64,
+    cpu_quota: i64,
+    pids_limit: i64,
+    oom_score_adj: i64,
+    mounts: Vec<EngineMount>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct DeviceRequest {
+    driver: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Device {
+    path_on_host: String,
+    path_in_container: String,
+    cgroup_permissions: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct LogConfig {
+    r#type: String,
+    config: Options,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct PortBinding {
+    host_ip: String,
+    host_port: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct RestartPolicy {
+    name: String,
+    maximum_retry_count: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct EngineMount {
+    r#type: String,
+    source: String,
+    target: String,
+    read_only: bool,
+    bind_options: BindOptions,
+    volume_options: VolumeOptions,
+    image_options: ImageOptions,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct BindOptions {
+    propagation: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct VolumeOptions {
+    subpath: String,
+    driver_config: Driver,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ImageOptions {
+    subpath: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Driver {
+    name: String,
+    options: Options,
+}
+
+impl View {
+    /// From the Go program's JSON.
+    pub fn of_engine(json: &str) -> serde_json::Result<Self> {
+        let create: Create = serde_json::from_str(json)?;
+        let mut view = Self::default();
+        view.exact("Image", create.image);
+        view.exact("User", create.user);
+        view.exact("WorkingDir", create.working_dir);
+        view.put_set("Volumes", Rule::Danger, create.volumes.into_keys());
+        view.put_set("ExposedPorts", Rule::Danger, create.exposed_ports.into_keys());
+        let endpoints = create.networking_config.endpoints_config;
+        view.put_set("Endpoints", Rule::Danger, endpoints.keys());
+        let options = endpoints.into_iter().flat_map(|(network, endpoint)| {
+            let options = endpoint.unwrap_or_default().driver_opts.into_iter();
+            options.map(move |(key, value)| format!("{network:?} {}", pair(&key, &value)))
+        });
+        view.put_set("Endpoints' options", Rule::Danger, options);
+        host(&mut view, create.host_config);
+        Ok(view)
+    }
+}
+
+fn host(view: &mut View, host: Host) {
+    view.flag("Privileged", Rule::Danger, host.privileged);
+    view.flag("PublishAllPorts", Rule::Danger, host.publish_all_ports);
+    view.flag("OomKillDisable", Rule::Danger, host.oom_kill_disable);
+    view.flag("ReadonlyRootfs", Rule::Guard, host.readonly_rootfs);
+    view.put("DeviceRequests", Rule::Danger, host.device_requests.into_iter().map(|request| request.driver));
+    for (name, list) in [
+        ("Binds", host.binds),
+        ("VolumesFrom", host.volumes_from),
+        ("DeviceCgroupRules", host.device_cgroup_rules),
+        ("SecurityOpt", host.security_opt),
+        ("GroupAdd", host.group_add),
+        ("Links", host.links),
+    ] {
+        view.put(name, Rule::Danger, list);
+    }
+    view.put_set("CapAdd", Rule::Danger, host.cap_add.into_iter().chain(host.capabilities));
+    view.put("CapDrop", Rule::Guard, host.cap_drop);
+    view.flag("MaskedPaths", Rule::Danger, host.masked_paths.is_some());
+    view.put("MaskedPaths' own", Rule::Told, host.masked_paths.unwrap_or_default());
+    view.flag("ReadonlyPaths", Rule::Danger, host.readonly_paths.is_some());
+    view.put("ReadonlyPaths' own", Rule::Told, host.readonly_paths.unwrap_or_default());
+    for (name, text) in [
+        ("VolumeDriver", host.volume_driver),
+        ("NetworkMode", host.network_mode),
+        ("PidMode", host.pid_mode),
+        ("IpcMode", host.ipc_mode),
+        ("UTSMode", host.uts_mode),
+        ("UsernsMode", host.userns_mode),
+        ("CgroupnsMode", host.cgroupns_mode),
+        ("Cgroup", host.cgroup),
+        ("CgroupParent", host.cgroup_parent),
+        ("Runtime", host.runtime),
+    ] {
+        view.exact(name, text);
+    }
+    for (name, map) in [("Tmpfs", host.tmpfs), ("Sysctls", host.sysctls), ("Annotations", host.annotations)] {
+        view.put_set(name, Rule::Danger, pairs(map));
+    }
+    view.exact("Memory", host.memory);
+    view.exact("NanoCpus", host.nano_cpus);
+    view.exact("CpuQuota", host.cpu_quota);
+    view.exact("PidsLimit", host.pids_limit);
+    view.exact("OomScoreAdj", host.oom_score_adj);
+    devices(view, &host.devices);
+    log_config(view, host.log_config);
+    view.exact("RestartPolicy", host.restart_policy.name);
+    view.exact("RestartPolicy's count", host.restart_policy.maximum_retry_count);
+    port_bindings(view, host.port_bindings);
+    mounts(view, host.mounts);
+}
+
+fn devices(view: &mut View, devices: &[Device]) {
+    let devices = devices.iter().map(|device| {
+        format!("{:?}>{:?} {:?}", device.path_on_host, device.path_in_container, device.cgroup_permissions)
+    });
+    view.put("Devices", Rule::Danger, devices);
+}
+
+fn log_config(view: &mut View, log: LogConfig) {
+    view.exact("LogConfig", log.r#type);
+    view.put_set("LogConfig's options", Rule::Danger, pairs(log.config));
+}
+
+fn port_bindings(view: &mut View, bindings: BTreeMap<String, Option<Vec<PortBinding>>>) {
+    let ports = bindings.into_iter().flat_map(|(container, list)| {
+        // The engine fills an empty list with a port of its own choice.
+        let list = list.filter(|list| !list.is_empty()).unwrap_or_else(|| vec![PortBinding::default()]);
+        list.into_iter().map(move |it| port(&container, &it.host_ip, &it.host_port))
+    });
+    view.put_set("PortBindings", Rule::Danger, ports);
+}
+
+fn mounts(view: &mut View, mounts: Vec<EngineMount>) {
+    let subpaths = mounts.iter().flat_map(|it| [&it.volume_options.subpath, &it.image_options.subpath]);
+    view.put("Mounts' subpaths", Rule::OneOf, subpaths.filter(|path| !path.is_empty()).cloned());
+    view.mounts(mounts.into_iter().map(|mount| MountView {
+        told: format!(
+            "{:?} {:?} {:?} {} {:?} {:?}",
+            mount.r#type,
+            mount.source,
+            mount.target,
+            mount.read_only,
+            mount.bind_options.propagation,
+            mount.volume_options.driver_config.name,
+        ),
+        of_driver: pairs(mount.volume_options.driver_config.options),
+    }));
+}
+
+fn pairs(map: Options) -> Vec<String> {
+    map.iter().map(|(key, value)| pair(key, value)).collect()
+}

@@ -1,0 +1,95 @@
+//! What a policy sees of a create, by whichever reader, in one form that can be compared.
+
+mod engine;
+mod gate;
+
+use std::collections::BTreeMap;
+
+/// How a reader may differ from the engine where a body has two readings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rule {
+    /// A list, or a flag: it may hold more.
+    Danger,
+    /// What protects: it may hold less.
+    Guard,
+    /// A name or a limit: the engine's own.
+    Exact,
+    /// One field for several of the engine's: one of theirs.
+    OneOf,
+    /// What no policy looks at.
+    Told,
+}
+
+/// Fields and what is in them, as text.
+#[derive(Debug, Default)]
+pub struct View(BTreeMap<&'static str, (Rule, Vec<String>)>);
+
+impl View {
+    /// Where this is not the engine's view; none if it is.
+    pub fn differs(&self, engine: &Self) -> Vec<String> {
+        self.against(engine, |rule, ours, theirs| match rule {
+            Rule::OneOf => ours.is_empty() == theirs.is_empty() && ours.iter().all(|one| theirs.contains(one)),
+            Rule::Danger | Rule::Guard | Rule::Exact | Rule::Told => ours == theirs,
+        })
+    }
+
+    /// Where this is less than the worst reading; none if it holds all that the engine sees.
+    pub fn misses(&self, engine: &Self) -> Vec<String> {
+        self.against(engine, |rule, ours, theirs| match rule {
+            Rule::Danger => theirs.iter().all(|one| ours.contains(one)),
+            Rule::Guard => ours.iter().all(|one| theirs.contains(one)),
+            Rule::Exact => ours == theirs,
+            Rule::OneOf | Rule::Told => true,
+        })
+    }
+
+    fn against(&self, engine: &Self, holds: impl Fn(Rule, &[String], &[String]) -> bool) -> Vec<String> {
+        let none = (Rule::Exact, Vec::new());
+        let both = self.0.iter().map(|(name, ours)| (name, ours, engine.0.get(name).unwrap_or(&none)));
+        let failed = both.filter(|(_, (rule, ours), (_, theirs))| !holds(*rule, ours, theirs));
+        failed.map(|(name, (_, ours), (_, theirs))| format!("{name}: {ours:?}, but the engine {theirs:?}")).collect()
+    }
+
+    fn put(&mut self, name: &'static str, rule: Rule, values: impl IntoIterator<Item = impl Into<String>>) {
+        self.0.insert(name, (rule, values.into_iter().map(Into::into).collect()));
+    }
+
+    /// What has no order.
+    fn put_set(&mut self, name: &'static str, rule: Rule, values: impl IntoIterator<Item = impl Into<String>>) {
+        let mut values: Vec<_> = values.into_iter().map(Into::into).collect();
+        values.sort_unstable();
+        self.put(name, rule, values);
+    }
+
+    fn flag(&mut self, name: &'static str, rule: Rule, set: bool) {
+        self.put(name, rule, set.then_some("true"));
+    }
+
+    fn exact(&mut self, name: &'static str, value: impl ToString) {
+        let value = value.to_string();
+        self.put(name, Rule::Exact, Some(value).filter(|value| !value.is_empty() && value != "0"));
+    }
+
+    fn mounts(&mut self, mounts: impl IntoIterator<Item = MountView>) {
+        let (mut all, mut options) = (Vec::new(), Vec::new());
+        for MountView { told, of_driver } in mounts {
+            options.extend(of_driver.into_iter().map(|option| format!("{told} {option}")));
+            all.push(told);
+        }
+        self.put("Mounts", Rule::Danger, all);
+        self.put_set("Mounts' driver options", Rule::Danger, options);
+    }
+}
+
+struct MountView {
+    told: String,
+    of_driver: Vec<String>,
+}
+
+fn pair(key: &str, value: &str) -> String {
+    format!("{key:?}={value:?}")
+}
+
+fn port(container: &str, ip: &str, host: &str) -> String {
+    format!("{container:?} {ip:?}:{host:?}")
+}
