@@ -130,11 +130,7 @@ impl<'d, 'a> Value<'d, 'a> {
     pub fn text(self) -> Option<Text<'a>> {
         let node = self.document.node(self.index).filter(|node| node.kind == Kind::String)?;
         let inner = self.raw().get(1..).and_then(|raw| raw.split_last()).map(|(_quote, inner)| inner)?;
-        if node.escaped {
-            return Some(Cow::Owned(unescape(inner)));
-        }
-        // Whole texts are checked a word at a time, mending ones byte by byte.
-        Some(str::from_utf8(inner).map_or_else(|_broken| String::from_utf8_lossy(inner), Cow::Borrowed))
+        Some(if node.escaped { Cow::Owned(unescape(inner)) } else { utf8(inner) })
     }
 
     /// Whether it is a string with escapes in it.
@@ -510,7 +506,7 @@ fn unescape(mut raw: &[u8]) -> String {
     let mut text = String::with_capacity(raw.len());
     while let Some(at) = memchr::memchr(b'\\', raw) {
         let (plain, escape) = raw.split_at_checked(at).unwrap_or_default();
-        text.push_str(&String::from_utf8_lossy(plain));
+        text.push_str(&utf8(plain));
         let (code, rest) = escape.get(1..).and_then(<[u8]>::split_first).unwrap_or((&b'\\', &[]));
         raw = rest;
         match code {
@@ -532,6 +528,20 @@ fn unescape(mut raw: &[u8]) -> String {
             other => text.push(char::from(*other)),
         }
     }
-    text.push_str(&String::from_utf8_lossy(raw));
+    text.push_str(&utf8(raw));
     text
+}
+
+/// Text with one U+FFFD for each byte that is no UTF-8, as in Go; Rust's own lossy reading has one for several.
+fn utf8(bytes: &[u8]) -> Cow<'_, str> {
+    // Whole texts are checked a word at a time, mending ones byte by byte.
+    if let Ok(text) = str::from_utf8(bytes) {
+        return Cow::Borrowed(text);
+    }
+    let mut text = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        text.extend(chunk.invalid().iter().map(|_| char::REPLACEMENT_CHARACTER));
+    }
+    Cow::Owned(text)
 }

@@ -31,10 +31,14 @@ pub(super) fn some_text<'a>(value: Value<'_, 'a>, into: &mut Option<Text<'a>>) {
     }
 }
 
-/// A slice of strings, or the bare string that older engines take for one. Adds to an earlier one.
+/// A slice of strings, or the bare string that older engines take for one. Adds to an earlier one. A null is an element:
+/// empty, or what an earlier slice had there, which is still in the list.
 pub(super) fn words<'a>(value: Value<'_, 'a>, into: &mut Vec<Text<'a>>) {
     into.extend(value.text());
-    into.extend(value.elements().filter_map(Value::text));
+    into.extend(value.elements().filter_map(|element| match element.kind() {
+        Kind::Null => Some(Text::default()),
+        _text => element.text(),
+    }));
 }
 
 /// A slice that protects: it replaces an earlier one.

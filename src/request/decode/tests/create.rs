@@ -95,7 +95,7 @@ fn duplicates_are_merged_to_the_worst() {
         (r#"{},"hostconfig":{"Privileged":true}"#, PRIVILEGED, "true"),
         (r#"{"NetworkMode":"host","NetworkMode":null}"#, NETWORK, r#"Some("host")"#),
         (r#"{"NetworkMode":"none","networkMode":"host"}"#, NETWORK, r#"Some("host")"#),
-        (r#"{"Binds":["/:/host"],"Binds":[null]}"#, BINDS, "/:/host"),
+        (r#"{"Binds":["/:/host"],"Binds":[null]}"#, BINDS, "/:/host "),
         (r#"{"Binds":["/:/host"],"Binds":[]}"#, BINDS, "/:/host"),
         (r#"{"Binds":["/srv/data:/d"],"binds":["/:/host"]}"#, BINDS, "/srv/data:/d /:/host"),
         (r#"{"CapDrop":["ALL"],"CapDrop":[]}"#, CAP_DROP, ""),

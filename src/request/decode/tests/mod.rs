@@ -2,6 +2,7 @@
 
 mod bodies;
 mod create;
+mod fuzzed;
 mod json;
 mod odd;
 mod properties;
