@@ -16,8 +16,34 @@ pub(super) struct Create<'a> {
 }
 
 /// Reads the body of a create. Engines up to 26.1 embed a whole `HostConfig` at the top level and use it where there is no
-/// `HostConfig` proper, or a null one; engines from 27 on ignore it. It is read wherever some engine reads it.
+/// `HostConfig` proper, or a null one; engines from 27 on ignore it. It is read wherever some engine reads it, and protects
+/// from nothing.
 pub(super) fn create<'a>(object: Value<'_, 'a>) -> Create<'a> {
+    let Merged { mut create, flat, has_host_config } = merged(object);
+    if create.flat && !has_host_config {
+        let host = &mut create.host;
+        host.cap_drop.clear();
+        host.readonly_rootfs = false;
+        (host.memory, host.nano_cpus, host.cpu_quota, host.pids_limit) = (0, 0, 0, 0);
+    }
+    Create { create, flat }
+}
+
+/// Reads the body of a legacy start, which is decoded into the same struct: a bare `HostConfig` is the flat form. Engines
+/// that read it at all read the flat form too.
+pub(super) fn start<'a>(object: Value<'_, 'a>) -> HostConfig<'a> {
+    merged(object).create.host
+}
+
+/// A create with both of its `HostConfig`s in one.
+#[derive(Debug)]
+struct Merged<'a> {
+    create: ContainerCreate<'a>,
+    flat: Vec<&'static str>,
+    has_host_config: bool,
+}
+
+fn merged<'a>(object: Value<'_, 'a>) -> Merged<'a> {
     let mut create = ContainerCreate::default();
     let mut host = Reader::default();
     let mut has_host_config = false;
@@ -30,9 +56,9 @@ pub(super) fn create<'a>(object: Value<'_, 'a>) -> Create<'a> {
             "Volumes" => keys(value, &mut create.volumes),
             "ExposedPorts" => keys(value, &mut create.exposed_ports),
             "HostConfig" => {
-                // A pointer, which a null resets. What was in it before stays judged.
+                // A pointer, which a null resets.
                 has_host_config = value.kind() != Kind::Null;
-                host.object(value);
+                if has_host_config { host.object(value) } else { host = host.anew() }
             }
             "NetworkingConfig" => networking(value, &mut create.endpoints),
             name if at >= FLAT => flat.push((name, value)),
@@ -40,31 +66,24 @@ pub(super) fn create<'a>(object: Value<'_, 'a>) -> Create<'a> {
         }
     }
     if has_host_config {
-        create.host = host.host;
-        beside(&flat, &mut create.host);
+        beside(&flat, &mut host.host);
     } else {
-        let mut host = Reader::over(host.host);
         flat.iter().for_each(|(name, value)| host.field(name, *value));
-        create.host = host.host;
     }
+    create.host = host.host;
     let flat: Vec<_> = flat.into_iter().filter(|(_, value)| !value.is_zero()).map(|(name, _)| name).collect();
     create.flat = !flat.is_empty();
-    Create { create, flat }
+    Merged { create, flat, has_host_config }
 }
 
-/// Beside a `HostConfig` those engines take a few fields, and only where it leaves them unset. (Three more are no road to
-/// the host: `MemorySwap`, `CpuShares`, `CpusetCpus`.)
+/// Beside a `HostConfig` those engines take a few fields, and only where it leaves them unset. One of them is a road to the
+/// host; the others (`Memory`, `MemorySwap`, `CpuShares`, `CpusetCpus`) are limits, which newer engines do not set.
 fn beside<'a>(flat: &[(&'static str, Value<'_, 'a>)], host: &mut HostConfig<'a>) {
-    let mut outer = Reader::default();
-    for (name, value) in flat {
-        if matches!(*name, "Memory" | "VolumeDriver") {
-            outer.field(name, *value);
-        }
+    let mut outer = None;
+    for (_, value) in flat.iter().filter(|(name, _)| *name == "VolumeDriver") {
+        some_text(*value, &mut outer);
     }
-    if host.memory == 0 {
-        host.memory = outer.host.memory;
-    }
-    host.volume_driver = host.volume_driver.take().or(outer.host.volume_driver);
+    host.volume_driver = host.volume_driver.take().or(outer);
 }
 
 fn networking<'a>(object: Value<'_, 'a>, endpoints: &mut Vec<Endpoint<'a>>) {

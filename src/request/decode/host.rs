@@ -18,8 +18,32 @@ pub(super) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Reads on, into another of the engine's variables, while what was read before stays judged.
-    pub(super) fn over(host: HostConfig<'a>) -> Self {
+    /// Reads on, into another of the engine's variables: names, limits and what protects begin anew. What is dangerous stays
+    /// judged, which is all that is kept here.
+    pub(super) fn anew(self) -> Self {
+        let before = self.host;
+        let host = HostConfig {
+            privileged: before.privileged,
+            binds: before.binds,
+            mounts: before.mounts,
+            volumes_from: before.volumes_from,
+            tmpfs: before.tmpfs,
+            cap_add: before.cap_add,
+            devices: before.devices,
+            device_cgroup_rules: before.device_cgroup_rules,
+            device_requests: before.device_requests,
+            security_opt: before.security_opt,
+            masked_paths: before.masked_paths,
+            readonly_paths: before.readonly_paths,
+            sysctls: before.sysctls,
+            annotations: before.annotations,
+            group_add: before.group_add,
+            links: before.links,
+            port_bindings: before.port_bindings,
+            publish_all_ports: before.publish_all_ports,
+            oom_kill_disable: before.oom_kill_disable,
+            ..HostConfig::default()
+        };
         Self { host, ..Self::default() }
     }
 

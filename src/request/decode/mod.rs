@@ -130,8 +130,7 @@ fn typed<'a>(judged: Judged, root: Value<'_, 'a>, found: &mut Found) -> Body<'a>
             }
             Body::ContainerCreate(Box::new(create))
         }
-        // Decoded into the same struct as a create: a bare HostConfig is the flat form.
-        Judged::ContainerStart => Body::ContainerStart(Box::new(container::create(root).create.host)),
+        Judged::ContainerStart => Body::ContainerStart(Box::new(container::start(root))),
         Judged::ContainerUpdate => {
             for name in small::ignored_by_update(root) {
                 let detail = format_args!("is not changed by an update: the engine ignores it; make a new container");

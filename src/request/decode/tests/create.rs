@@ -165,7 +165,7 @@ fn flat_fields_are_read_where_an_engine_reads_them() {
         (r#""HostConfig":{"Binds":["a:/a"]},"HostConfig":null,"Privileged":true"#, "true a:/a 0 ", &["Privileged"]),
         (r#""HostConfig":null,"HostConfig":{},"Privileged":true"#, "false  0 ", &["Privileged"]),
         (r#""HostConfig":{},"Privileged":true,"Binds":["/:/h"]"#, "false  0 ", &["Privileged", "Binds"]),
-        (r#""HostConfig":{},"VolumeDriver":"evil","Memory":7"#, "false  7 evil", &["VolumeDriver", "Memory"]),
+        (r#""HostConfig":{},"VolumeDriver":"evil","Memory":7"#, "false  0 evil", &["VolumeDriver", "Memory"]),
         (
             r#""VolumeDriver":"a","Memory":7,"HostConfig":{"VolumeDriver":"b","Memory":8}"#,
             "false  8 b",
