@@ -140,7 +140,10 @@ impl Gate {
         if one_reading && later.is_none() {
             wrong.extend(ours.differs(&theirs));
         } else {
-            wrong.extend(ours.misses(&theirs));
+            wrong.extend(ours.misses(&theirs, false));
+        }
+        if let Some(later) = later {
+            wrong.extend(ours.misses(&View::of_engine(later)?, true));
         }
         if let Some(Some(anew)) = anew {
             if (&anew.flat, anew.later.as_deref()) != (&reading.flat, later) {

@@ -211,10 +211,10 @@ fn host(view: &mut View, host: Host) {
     for (name, map) in [("Tmpfs", host.tmpfs), ("Sysctls", host.sysctls), ("Annotations", host.annotations)] {
         view.put_set(name, Rule::Danger, pairs(map));
     }
-    view.exact("Memory", host.memory);
-    view.exact("NanoCpus", host.nano_cpus);
-    view.exact("CpuQuota", host.cpu_quota);
-    view.exact("PidsLimit", host.pids_limit);
+    view.limit("Memory", host.memory);
+    view.limit("NanoCpus", host.nano_cpus);
+    view.limit("CpuQuota", host.cpu_quota);
+    view.limit("PidsLimit", host.pids_limit);
     view.exact("OomScoreAdj", host.oom_score_adj);
     devices(view, &host.devices);
     log_config(view, host.log_config);

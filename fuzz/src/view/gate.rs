@@ -78,10 +78,10 @@ fn resources(view: &mut View, host: &HostConfig<'_>) {
     let restart = host.restart_policy.clone().unwrap_or_default();
     view.exact("RestartPolicy", restart.name);
     view.exact("RestartPolicy's count", restart.maximum_retry_count);
-    view.exact("Memory", host.memory);
-    view.exact("NanoCpus", host.nano_cpus);
-    view.exact("CpuQuota", host.cpu_quota);
-    view.exact("PidsLimit", host.pids_limit);
+    view.limit("Memory", host.memory);
+    view.limit("NanoCpus", host.nano_cpus);
+    view.limit("CpuQuota", host.cpu_quota);
+    view.limit("PidsLimit", host.pids_limit);
     view.exact("OomScoreAdj", host.oom_score_adj);
 }
 

@@ -12,8 +12,10 @@ enum Rule {
     Danger,
     /// What protects: it may hold less.
     Guard,
-    /// A name or a limit: the engine's own.
+    /// A name: the engine's own.
     Exact,
+    /// A limit: the engine's own, or none.
+    Limit,
     /// One field for several of the engine's: one of theirs.
     OneOf,
     /// What no policy looks at.
@@ -29,16 +31,18 @@ impl View {
     pub fn differs(&self, engine: &Self) -> Vec<String> {
         self.against(engine, |rule, ours, theirs| match rule {
             Rule::OneOf => ours.is_empty() == theirs.is_empty() && ours.iter().all(|one| theirs.contains(one)),
-            Rule::Danger | Rule::Guard | Rule::Exact | Rule::Told => ours == theirs,
+            Rule::Danger | Rule::Guard | Rule::Exact | Rule::Limit | Rule::Told => ours == theirs,
         })
     }
 
-    /// Where this is less than the worst reading; none if it holds all that the engine sees.
-    pub fn misses(&self, engine: &Self) -> Vec<String> {
+    /// Where this is less than the worst reading; none if it holds all that the engine sees. An engine that is `later` may
+    /// know of no name.
+    pub fn misses(&self, engine: &Self, later: bool) -> Vec<String> {
         self.against(engine, |rule, ours, theirs| match rule {
             Rule::Danger => theirs.iter().all(|one| ours.contains(one)),
             Rule::Guard => ours.iter().all(|one| theirs.contains(one)),
-            Rule::Exact => ours == theirs,
+            Rule::Exact => ours == theirs || later && theirs.is_empty(),
+            Rule::Limit => ours == theirs || ours.is_empty(),
             Rule::OneOf | Rule::Told => true,
         })
     }
@@ -68,6 +72,11 @@ impl View {
     fn exact(&mut self, name: &'static str, value: impl ToString) {
         let value = value.to_string();
         self.put(name, Rule::Exact, Some(value).filter(|value| !value.is_empty() && value != "0"));
+    }
+
+    /// Of which 0 is none.
+    fn limit(&mut self, name: &'static str, value: i64) {
+        self.put(name, Rule::Limit, (value != 0).then(|| value.to_string()));
     }
 
     fn mounts(&mut self, mounts: impl IntoIterator<Item = MountView>) {
