@@ -115,7 +115,7 @@ pub(super) fn mount<'a>(object: Value<'_, 'a>, mount: &mut Mount<'a>) {
             }
             "VolumeOptions" => volume_options(value, mount),
             "ImageOptions" => {
-                fields(value, IMAGE_OPTIONS).for_each(|(_, value)| some_text(value, &mut mount.subpath));
+                fields(value, IMAGE_OPTIONS).for_each(|(_, value)| subpath(value, &mut mount.subpath));
             }
             _harmless => {}
         }
@@ -125,7 +125,7 @@ pub(super) fn mount<'a>(object: Value<'_, 'a>, mount: &mut Mount<'a>) {
 fn volume_options<'a>(object: Value<'_, 'a>, mount: &mut Mount<'a>) {
     for (name, value) in fields(object, VOLUME_OPTIONS) {
         match name {
-            "Subpath" => some_text(value, &mut mount.subpath),
+            "Subpath" => subpath(value, &mut mount.subpath),
             "DriverConfig" => {
                 for (name, value) in fields(value, DRIVER) {
                     match name {
@@ -137,6 +137,11 @@ fn volume_options<'a>(object: Value<'_, 'a>, mount: &mut Mount<'a>) {
             _harmless => {}
         }
     }
+}
+
+/// Volumes and images have one each, and the type, which may be still to come, says whose counts: an empty one is no other's end.
+fn subpath<'a>(value: Value<'_, 'a>, into: &mut Option<Text<'a>>) {
+    *into = value.text().filter(|path| !path.is_empty()).or(into.take());
 }
 
 fn device<'a>(object: Value<'_, 'a>, device: &mut Device<'a>) {

@@ -148,12 +148,8 @@ impl<'d, 'a> Value<'d, 'a> {
         self.number()
     }
 
-    /// A number's value, if Go could decode it into a `uint64`.
-    pub(super) fn unsigned(self) -> Option<u64> {
-        self.number()
-    }
-
-    fn number<T: FromStr>(self) -> Option<T> {
+    /// As [`Value::integer`], of Go's type of the same size.
+    pub(super) fn number<T: FromStr>(self) -> Option<T> {
         let is_number = self.kind() == Kind::Number;
         is_number.then(|| str::from_utf8(self.raw()).ok()?.parse().ok()).flatten()
     }

@@ -13,6 +13,10 @@ pub(super) enum Shape {
     Int,
     /// An unsigned integer.
     Uint,
+    /// `uint16`
+    Uint16,
+    /// `uint32`
+    Uint32,
     /// `string`
     Text,
     /// A string that names something to the engine or the kernel, where nothing but one line of text has one reading.
@@ -32,7 +36,7 @@ pub(super) enum Shape {
 /// A struct's field: its JSON name and type.
 pub(super) type Field = (&'static str, Shape);
 
-use Shape::{Any, Ascii, Bool, Int, Line, List, Map, Struct, Text, Uint, Words};
+use Shape::{Any, Ascii, Bool, Int, Line, List, Map, Struct, Text, Uint, Uint16, Uint32, Words};
 
 pub(super) const TEXTS: Shape = List(&Text);
 pub(super) const LINES: Shape = List(&Line);
@@ -40,6 +44,7 @@ const ARGUMENTS: Shape = Words(&Text);
 const CAPABILITIES: Shape = Words(&Ascii);
 pub(super) const OPTIONS: Shape = Map(&Text);
 pub(super) const LINE_OPTIONS: Shape = Map(&Line);
+const SET: Shape = Map(&Struct(&[]));
 
 /// The body of a create: `container.Config` with `HostConfig` and `NetworkingConfig`, and since engines up to 26.1 embed a
 /// `HostConfig` at the top level too, its fields again: see [`super::container`]. No name is in both.
@@ -71,7 +76,7 @@ const CONFIG: &[Field] = &[
     ("AttachStdin", Bool),
     ("AttachStdout", Bool),
     ("AttachStderr", Bool),
-    ("ExposedPorts", Map(&Any)),
+    ("ExposedPorts", SET),
     ("Tty", Bool),
     ("OpenStdin", Bool),
     ("StdinOnce", Bool),
@@ -80,7 +85,7 @@ const CONFIG: &[Field] = &[
     ("Healthcheck", Struct(HEALTHCHECK)),
     ("ArgsEscaped", Bool),
     ("Image", Line),
-    ("Volumes", Map(&Any)),
+    ("Volumes", SET),
     ("WorkingDir", Line),
     ("Entrypoint", ARGUMENTS),
     ("NetworkDisabled", Bool),
@@ -158,8 +163,8 @@ const RESOURCES: &[Field] = &[
     ("Memory", Int),
     ("NanoCpus", Int),
     ("CgroupParent", Line),
-    ("BlkioWeight", Uint),
-    ("BlkioWeightDevice", List(&Struct(&[("Path", Line), ("Weight", Uint)]))),
+    ("BlkioWeight", Uint16),
+    ("BlkioWeightDevice", List(&Struct(&[("Path", Line), ("Weight", Uint16)]))),
     ("BlkioDeviceReadBps", THROTTLE),
     ("BlkioDeviceWriteBps", THROTTLE),
     ("BlkioDeviceReadIOps", THROTTLE),
@@ -211,7 +216,7 @@ pub(super) const MOUNT: &[Field] = &[
     ("Consistency", Line),
     ("BindOptions", Struct(BIND_OPTIONS)),
     ("VolumeOptions", Struct(VOLUME_OPTIONS)),
-    ("TmpfsOptions", Struct(&[("SizeBytes", Int), ("Mode", Uint), ("Options", List(&TEXTS))])),
+    ("TmpfsOptions", Struct(&[("SizeBytes", Int), ("Mode", Uint32), ("Options", List(&TEXTS))])),
     ("ImageOptions", Struct(IMAGE_OPTIONS)),
     ("ClusterOptions", Struct(&[])),
 ];

@@ -92,8 +92,10 @@ pub(super) fn check(value: Value<'_, '_>, shape: &Shape, place: &Place<'_>, foun
         // Go leaves the variable as it is, or sets it to nil.
         (_, Kind::Null) | (Shape::Any, _) | (Shape::Bool, Kind::Bool) => {}
         (Shape::Int, Kind::Number) if value.integer().is_some() => {}
-        (Shape::Uint, Kind::Number) if value.unsigned().is_some() => {}
-        (Shape::Int | Shape::Uint, Kind::Number) => {
+        (Shape::Uint, Kind::Number) if value.number::<u64>().is_some() => {}
+        (Shape::Uint16, Kind::Number) if value.number::<u16>().is_some() => {}
+        (Shape::Uint32, Kind::Number) if value.number::<u32>().is_some() => {}
+        (Shape::Int | Shape::Uint | Shape::Uint16 | Shape::Uint32, Kind::Number) => {
             found.push(Irregular::Malformed, place, format_args!("is not {}; write one", shape_name(shape)));
         }
         (Shape::Text | Shape::Line | Shape::Ascii, Kind::String) => check_text(value, shape, place, found),
@@ -250,6 +252,8 @@ const fn shape_name(shape: &Shape) -> &'static str {
         Shape::Bool => "a boolean",
         Shape::Int => "a 64-bit integer",
         Shape::Uint => "an unsigned 64-bit integer",
+        Shape::Uint16 => "an unsigned 16-bit integer",
+        Shape::Uint32 => "an unsigned 32-bit integer",
         Shape::Text | Shape::Line | Shape::Ascii => "a string",
         Shape::Words(_) => "a string or an array of strings",
         Shape::List(_) => "an array",

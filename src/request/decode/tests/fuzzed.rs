@@ -1,8 +1,8 @@
 //! Readings that were not the engine's, each found by holding this decoder against Go's own (`make fuzz`).
 
-use super::{create, create_of, host_of};
+use super::{create, create_of, host_of, odd_of};
 use crate::request::decode::{Document, Limits, decode};
-use crate::request::{Body, Operation};
+use crate::request::{Body, Irregular, Operation};
 
 #[test]
 fn every_broken_byte_is_one_replacement_as_in_go() {
@@ -67,4 +67,35 @@ fn flat_fields_do_not_protect_where_newer_engines_ignore_them() {
         panic!("a start");
     };
     assert_eq!((host.cap_drop.len(), host.memory), (1, 1));
+}
+
+#[test]
+fn numbers_and_sets_are_as_narrow_as_the_engines() {
+    for (members, field) in [
+        (r#""HostConfig":{"BlkioWeight":65536}"#, "HostConfig.BlkioWeight"),
+        (r#""HostConfig":{"BlkioWeightDevice":[{"Weight":65536}]}"#, "HostConfig.BlkioWeightDevice[0].Weight"),
+        (r#""HostConfig":{"Mounts":[{"TmpfsOptions":{"Mode":4294967296}}]}"#, "HostConfig.Mounts[0].TmpfsOptions.Mode"),
+        (r#""ExposedPorts":{"80/tcp":1}"#, "ExposedPorts.80/tcp"),
+        (r#""Volumes":{"/v":[]}"#, "Volumes./v"),
+    ] {
+        let odd = odd_of(Operation::ContainerCreate, create_of(members).as_bytes());
+        assert_eq!(odd, [(Irregular::Malformed, field.to_owned())], "{members}");
+    }
+    let widest = create_of(
+        r#""Volumes":{"/v":{},"/w":null},"HostConfig":{"BlkioWeight":65535,"Mounts":[{"TmpfsOptions":{"Mode":4294967295}}]}"#,
+    );
+    assert_eq!(odd_of(Operation::ContainerCreate, widest.as_bytes()), []);
+}
+
+#[test]
+fn an_empty_subpath_does_not_hide_the_other() {
+    for mount in [
+        r#"{"VolumeOptions":{"Subpath":"a,b"},"ImageOptions":{"Subpath":""}}"#,
+        r#"{"ImageOptions":{"Subpath":"a,b"},"VolumeOptions":{"Subpath":""}}"#,
+        r#"{"ImageOptions":{"Subpath":"a,b"},"VolumeOptions":{"Subpath":null}}"#,
+    ] {
+        let (subpath, odd) =
+            host_of(&format!(r#"{{"Mounts":[{mount}]}}"#), |host| format!("{:?}", host.mounts[0].subpath));
+        assert_eq!((subpath.as_str(), odd.len()), (r#"Some("a,b")"#, 0), "{mount}");
+    }
 }

@@ -26,6 +26,8 @@ fn of_shape(shape: &'static Shape) -> BoxedStrategy<Value> {
         Shape::Bool => any::<bool>().prop_map(Value::from).boxed(),
         Shape::Int => any::<i64>().prop_map(Value::from).boxed(),
         Shape::Uint => any::<u64>().prop_map(Value::from).boxed(),
+        Shape::Uint16 => any::<u16>().prop_map(Value::from).boxed(),
+        Shape::Uint32 => any::<u32>().prop_map(Value::from).boxed(),
         Shape::Any | Shape::Text | Shape::Line | Shape::Ascii => "[ -~]{0,8}".prop_map(Value::from).boxed(),
         Shape::Words(element) | Shape::List(element) => {
             let element = of_shape(element).prop_filter("null has two readings", |element| !element.is_null());
