@@ -204,9 +204,9 @@ fn structure(fields: &BTreeMap<String, Shape>, may: impl Fn(&str) -> bool, rando
 fn string(name: &str, random: &mut Random) -> Node {
     let other = random.percent(10);
     let from = match name {
+        "CapAdd" | "CapDrop" | "Capabilities" => CAPABILITIES,
         _ if other => WORDS,
         "Type" => &["bind", "volume", "tmpfs", "image", "", "npipe", "json-file", "syslog"],
-        "CapAdd" | "CapDrop" | "Capabilities" => CAPABILITIES,
         "Binds" => &["/etc:/h", "/srv/data:/d:ro", "vol:/v", "/anonymous", "/:/h:rshared", "/srv/data/../..:/x"],
         "Source" | "Target" | "PathOnHost" | "WorkingDir" | "device" | "CgroupParent" => PATHS,
         "Propagation" => &["private", "rprivate", "rshared", "shared", ""],
