@@ -181,8 +181,8 @@ pub struct Mount<'a> {
     pub driver: Option<Text<'a>>,
     /// `VolumeOptions.DriverConfig.Options`
     pub driver_options: Vec<(Text<'a>, Text<'a>)>,
-    /// `VolumeOptions.Subpath` or `ImageOptions.Subpath`
-    pub subpath: Option<Text<'a>>,
+    /// `VolumeOptions.Subpath` and `ImageOptions.Subpath`, where they are not empty; the type says which of them counts.
+    pub subpaths: Vec<Text<'a>>,
 }
 
 /// An element of `Devices`.

@@ -96,7 +96,7 @@ pub(super) fn one(found: &mut Found<'_>, mount: &Mount<'_>, field: &str) {
     }
     // Podman joins these into one option string and reads it again.
     let texts = [&mount.kind, &mount.source, &mount.target].into_iter();
-    let mut texts = texts.chain(&mount.propagation).chain(&mount.subpath).chain(&mount.driver);
+    let mut texts = texts.chain(&mount.propagation).chain(&mount.subpaths).chain(&mount.driver);
     if texts.any(|text| text.contains([',', '"', '\n'])) {
         found.add(
             Check::RequestAmbiguous,

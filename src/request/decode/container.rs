@@ -2,7 +2,7 @@
 
 use super::host::Reader;
 use super::json::{Kind, Value};
-use super::read::{keys, options, some_text};
+use super::read::{keys, options, some_text, without_guards};
 use super::schema::{CONTAINER_CREATE, ENDPOINT, FLAT, NETWORKING};
 use super::walk::{fields, numbered};
 use crate::request::{ContainerCreate, Endpoint, HostConfig, Text};
@@ -22,6 +22,7 @@ pub(super) fn create<'a>(object: Value<'_, 'a>) -> Create<'a> {
     let Merged { mut create, flat, has_host_config } = merged(object);
     if create.flat && !has_host_config {
         let host = &mut create.host;
+        host.security_opt = without_guards(std::mem::take(&mut host.security_opt));
         host.cap_drop.clear();
         host.readonly_rootfs = false;
         (host.memory, host.nano_cpus, host.cpu_quota, host.pids_limit) = (0, 0, 0, 0);

@@ -1,7 +1,9 @@
 //! `HostConfig` and what is in it.
 
 use super::json::{Kind, Value};
-use super::read::{Slots, flag, guard, guards, number, options, some_guards, some_text, text, words};
+use super::read::{
+    Slots, flag, guard, guards, number, options, security_options, some_guards, some_text, text, without_guards, words,
+};
 use super::schema::{
     BIND_OPTIONS, DEVICE, DEVICE_REQUEST, DRIVER, HOST_CONFIG, IMAGE_OPTIONS, LOG_CONFIG, MOUNT, PORT_BINDING,
     RESTART_POLICY, VOLUME_OPTIONS,
@@ -32,7 +34,7 @@ impl<'a> Reader<'a> {
             devices: before.devices,
             device_cgroup_rules: before.device_cgroup_rules,
             device_requests: before.device_requests,
-            security_opt: before.security_opt,
+            security_opt: without_guards(before.security_opt),
             masked_paths: before.masked_paths,
             readonly_paths: before.readonly_paths,
             sysctls: before.sysctls,
@@ -76,7 +78,7 @@ impl<'a> Reader<'a> {
             "Devices" => self.devices.read(value, &mut host.devices, device),
             "DeviceCgroupRules" => words(value, &mut host.device_cgroup_rules),
             "DeviceRequests" => host.device_requests.extend(value.elements().map(device_driver)),
-            "SecurityOpt" => words(value, &mut host.security_opt),
+            "SecurityOpt" => security_options(value, &mut host.security_opt),
             "MaskedPaths" => some_guards(value, &mut host.masked_paths),
             "ReadonlyPaths" => some_guards(value, &mut host.readonly_paths),
             "Sysctls" => options(value, &mut host.sysctls),
@@ -115,7 +117,7 @@ pub(super) fn mount<'a>(object: Value<'_, 'a>, mount: &mut Mount<'a>) {
             }
             "VolumeOptions" => volume_options(value, mount),
             "ImageOptions" => {
-                fields(value, IMAGE_OPTIONS).for_each(|(_, value)| subpath(value, &mut mount.subpath));
+                fields(value, IMAGE_OPTIONS).for_each(|(_, value)| subpath(value, &mut mount.subpaths));
             }
             _harmless => {}
         }
@@ -125,7 +127,7 @@ pub(super) fn mount<'a>(object: Value<'_, 'a>, mount: &mut Mount<'a>) {
 fn volume_options<'a>(object: Value<'_, 'a>, mount: &mut Mount<'a>) {
     for (name, value) in fields(object, VOLUME_OPTIONS) {
         match name {
-            "Subpath" => subpath(value, &mut mount.subpath),
+            "Subpath" => subpath(value, &mut mount.subpaths),
             "DriverConfig" => {
                 for (name, value) in fields(value, DRIVER) {
                     match name {
@@ -139,9 +141,8 @@ fn volume_options<'a>(object: Value<'_, 'a>, mount: &mut Mount<'a>) {
     }
 }
 
-/// Volumes and images have one each, and the type, which may be still to come, says whose counts: an empty one is no other's end.
-fn subpath<'a>(value: Value<'_, 'a>, into: &mut Option<Text<'a>>) {
-    *into = value.text().filter(|path| !path.is_empty()).or(into.take());
+fn subpath<'a>(value: Value<'_, 'a>, into: &mut Vec<Text<'a>>) {
+    into.extend(value.text().filter(|path| !path.is_empty()));
 }
 
 fn device<'a>(object: Value<'_, 'a>, device: &mut Device<'a>) {

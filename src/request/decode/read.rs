@@ -41,6 +41,22 @@ pub(super) fn words<'a>(value: Value<'_, 'a>, into: &mut Vec<Text<'a>>) {
     }));
 }
 
+/// `SecurityOpt`: most of its options weaken a container, one protects it.
+pub(super) fn security_options<'a>(value: Value<'_, 'a>, into: &mut Vec<Text<'a>>) {
+    *into = without_guards(std::mem::take(into));
+    words(value, into);
+}
+
+/// Leaves out the options that protect, which a later slice may have replaced.
+pub(super) fn without_guards(mut options: Vec<Text<'_>>) -> Vec<Text<'_>> {
+    options.retain(|option| {
+        let set = option.strip_prefix("no-new-privileges").map(|set| set.trim_start_matches(['=', ':']));
+        // Go's words for false.
+        set.is_none_or(|set| set.starts_with(['0', 'f', 'F']))
+    });
+    options
+}
+
 /// A slice that protects: it replaces an earlier one.
 pub(super) fn guards<'a>(value: Value<'_, 'a>, into: &mut Vec<Text<'a>>) {
     into.clear();

@@ -88,14 +88,30 @@ fn numbers_and_sets_are_as_narrow_as_the_engines() {
 }
 
 #[test]
-fn an_empty_subpath_does_not_hide_the_other() {
-    for mount in [
-        r#"{"VolumeOptions":{"Subpath":"a,b"},"ImageOptions":{"Subpath":""}}"#,
-        r#"{"ImageOptions":{"Subpath":"a,b"},"VolumeOptions":{"Subpath":""}}"#,
-        r#"{"ImageOptions":{"Subpath":"a,b"},"VolumeOptions":{"Subpath":null}}"#,
+fn both_subpaths_of_a_mount_are_seen() {
+    for (mount, expected) in [
+        (r#"{"VolumeOptions":{"Subpath":"a,b"},"ImageOptions":{"Subpath":""}}"#, "a,b"),
+        (r#"{"VolumeOptions":{"Subpath":"a,b"},"ImageOptions":{"Subpath":"c"}}"#, "a,b c"),
+        (r#"{"ImageOptions":{"Subpath":"c"},"VolumeOptions":{"Subpath":"a,b"}}"#, "c a,b"),
     ] {
-        let (subpath, odd) =
-            host_of(&format!(r#"{{"Mounts":[{mount}]}}"#), |host| format!("{:?}", host.mounts[0].subpath));
-        assert_eq!((subpath.as_str(), odd.len()), (r#"Some("a,b")"#, 0), "{mount}");
+        let (subpaths, odd) = host_of(&format!(r#"{{"Mounts":[{mount}]}}"#), |host| host.mounts[0].subpaths.join(" "));
+        assert_eq!((subpaths.as_str(), odd.len()), (expected, 0), "{mount}");
+    }
+}
+
+#[test]
+fn a_list_that_is_replaced_no_longer_forbids_new_privileges() {
+    for (members, expected) in [
+        (
+            r#""HostConfig":{"SecurityOpt":["no-new-privileges","label=a"],"SecurityOpt":["label=b"]}"#,
+            "label=a label=b",
+        ),
+        (r#""HostConfig":{"SecurityOpt":["no-new-privileges:true"],"SecurityOpt":null}"#, ""),
+        (r#""HostConfig":{"SecurityOpt":["no-new-privileges=1"]},"HostConfig":null"#, ""),
+        (r#""SecurityOpt":["no-new-privileges=true","label=a"]"#, "label=a"),
+        (r#""HostConfig":{"SecurityOpt":["no-new-privileges=false"],"SecurityOpt":[]}"#, "no-new-privileges=false"),
+        (r#""HostConfig":{"SecurityOpt":["label=a","no-new-privileges"]}"#, "label=a no-new-privileges"),
+    ] {
+        assert_eq!(create(&create_of(members)).0.host.security_opt.join(" "), expected, "{members}");
     }
 }
