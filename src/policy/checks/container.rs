@@ -16,6 +16,10 @@ pub(super) fn create(found: &mut Found<'_>, create: &ContainerCreate<'_>, held: 
     host_config(found, &create.host, "HostConfig");
     mounts::anonymous(found, &create.volumes);
     network::endpoints(found, &create.endpoints);
+    if create.flat {
+        // Engines from 27 on ignore the network it names.
+        network::join(found, "bridge", "NetworkMode");
+    }
     user(found, create.user.as_deref(), "User");
     working_dir(found, create.working_dir.as_deref(), "WorkingDir");
 }

@@ -7,6 +7,7 @@ mod images;
 mod known;
 mod lists;
 mod mistakes;
+mod readings;
 mod roads;
 mod service;
 mod summary;
