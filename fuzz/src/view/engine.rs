@@ -247,7 +247,7 @@ fn port_bindings(view: &mut View, bindings: BTreeMap<String, Option<Vec<PortBind
 
 fn mounts(view: &mut View, mounts: Vec<EngineMount>) {
     let subpaths = mounts.iter().flat_map(|it| [&it.volume_options.subpath, &it.image_options.subpath]);
-    view.put("Mounts' subpaths", Rule::OneOf, subpaths.filter(|path| !path.is_empty()).cloned());
+    view.put_set("Mounts' subpaths", Rule::Danger, subpaths.filter(|path| !path.is_empty()).cloned());
     view.mounts(mounts.into_iter().map(|mount| MountView {
         told: format!(
             "{:?} {:?} {:?} {} {:?} {:?}",

@@ -86,7 +86,8 @@ fn resources(view: &mut View, host: &HostConfig<'_>) {
 }
 
 fn mounts(view: &mut View, mounts: &[Mount<'_>]) {
-    view.put("Mounts' subpaths", Rule::OneOf, mounts.iter().filter_map(|mount| mount.subpath.as_deref()));
+    let subpaths = mounts.iter().flat_map(|mount| &mount.subpaths).map(|path| path.as_ref());
+    view.put_set("Mounts' subpaths", Rule::Danger, subpaths);
     view.mounts(mounts.iter().map(|mount: &Mount<'_>| MountView {
         told: format!(
             "{:?} {:?} {:?} {} {:?} {:?}",

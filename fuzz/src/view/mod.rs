@@ -16,8 +16,6 @@ enum Rule {
     Exact,
     /// A limit: the engine's own, or none.
     Limit,
-    /// One field for several of the engine's: one of theirs.
-    OneOf,
     /// What no policy looks at.
     Told,
 }
@@ -29,10 +27,7 @@ pub struct View(BTreeMap<&'static str, (Rule, Vec<String>)>);
 impl View {
     /// Where this is not the engine's view; none if it is.
     pub fn differs(&self, engine: &Self) -> Vec<String> {
-        self.against(engine, |rule, ours, theirs| match rule {
-            Rule::OneOf => ours.is_empty() == theirs.is_empty() && ours.iter().all(|one| theirs.contains(one)),
-            Rule::Danger | Rule::Guard | Rule::Exact | Rule::Limit | Rule::Told => ours == theirs,
-        })
+        self.against(engine, |_rule, ours, theirs| ours == theirs)
     }
 
     /// Where this is less than the worst reading; none if it holds all that the engine sees. An engine that is `later` may
@@ -43,7 +38,7 @@ impl View {
             Rule::Guard => ours.iter().all(|one| theirs.contains(one)),
             Rule::Exact => ours == theirs || later && theirs.is_empty(),
             Rule::Limit => ours == theirs || ours.is_empty(),
-            Rule::OneOf | Rule::Told => true,
+            Rule::Told => true,
         })
     }
 
