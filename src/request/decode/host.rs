@@ -111,6 +111,9 @@ pub(super) fn mount<'a>(object: Value<'_, 'a>, mount: &mut Mount<'a>) {
             "Source" => text(value, &mut mount.source),
             "Target" => text(value, &mut mount.target),
             "ReadOnly" => guard(value, &mut mount.read_only),
+            // Pointers in Go, which null resets; the options of a driver stay judged.
+            "BindOptions" if value.kind() == Kind::Null => mount.propagation = None,
+            "VolumeOptions" if value.kind() == Kind::Null => mount.driver = None,
             "BindOptions" => {
                 let propagation = fields(value, BIND_OPTIONS).filter(|(name, _)| *name == "Propagation");
                 propagation.for_each(|(_, value)| some_text(value, &mut mount.propagation));
@@ -128,6 +131,7 @@ fn volume_options<'a>(object: Value<'_, 'a>, mount: &mut Mount<'a>) {
     for (name, value) in fields(object, VOLUME_OPTIONS) {
         match name {
             "Subpath" => subpath(value, &mut mount.subpaths),
+            "DriverConfig" if value.kind() == Kind::Null => mount.driver = None,
             "DriverConfig" => {
                 for (name, value) in fields(value, DRIVER) {
                     match name {

@@ -50,9 +50,9 @@ pub(super) fn security_options<'a>(value: Value<'_, 'a>, into: &mut Vec<Text<'a>
 /// Leaves out the options that protect, which a later slice may have replaced.
 pub(super) fn without_guards(mut options: Vec<Text<'_>>) -> Vec<Text<'_>> {
     options.retain(|option| {
-        let set = option.strip_prefix("no-new-privileges").map(|set| set.trim_start_matches(['=', ':']));
-        // Go's words for false.
-        set.is_none_or(|set| set.starts_with(['0', 'f', 'F']))
+        let (name, word) = option.split_once(['=', ':']).unwrap_or((option, ""));
+        // Go's words for true; those for false weaken.
+        !(name == "no-new-privileges" && matches!(word, "" | "1" | "t" | "T" | "true" | "TRUE" | "True"))
     });
     options
 }

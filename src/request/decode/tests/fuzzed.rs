@@ -115,3 +115,18 @@ fn a_list_that_is_replaced_no_longer_forbids_new_privileges() {
         assert_eq!(create(&create_of(members)).0.host.security_opt.join(" "), expected, "{members}");
     }
 }
+
+#[test]
+fn null_options_of_a_mount_take_back_their_names() {
+    for (mount, propagation, driver) in [
+        (r#"{"BindOptions":{"Propagation":"rshared"},"BindOptions":null}"#, None, None),
+        (r#"{"BindOptions":{"Propagation":"private"},"BindOptions":{}}"#, Some("private"), None),
+        (r#"{"VolumeOptions":{"DriverConfig":{"Name":"nfs"}},"VolumeOptions":null}"#, None, None),
+        (r#"{"VolumeOptions":{"DriverConfig":{"Name":"nfs"},"DriverConfig":null}}"#, None, None),
+        (r#"{"VolumeOptions":{"DriverConfig":{"Name":"nfs"},"DriverConfig":{}}}"#, None, Some("nfs")),
+    ] {
+        let body = create_of(&format!(r#""HostConfig":{{"Mounts":[{mount}]}}"#));
+        let mounts = create(&body).0.host.mounts;
+        assert_eq!((mounts[0].propagation.as_deref(), mounts[0].driver.as_deref()), (propagation, driver), "{mount}");
+    }
+}
