@@ -182,12 +182,12 @@ fn host(view: &mut View, host: Host) {
         ("Binds", host.binds),
         ("VolumesFrom", host.volumes_from),
         ("DeviceCgroupRules", host.device_cgroup_rules),
-        ("SecurityOpt", host.security_opt),
         ("GroupAdd", host.group_add),
         ("Links", host.links),
     ] {
         view.put(name, Rule::Danger, list);
     }
+    view.security_options(host.security_opt.iter().map(String::as_str));
     view.put_set("CapAdd", Rule::Danger, host.cap_add.into_iter().chain(host.capabilities));
     view.put("CapDrop", Rule::Guard, host.cap_drop);
     view.flag("MaskedPaths", Rule::Danger, host.masked_paths.is_some());

@@ -34,12 +34,12 @@ fn host(view: &mut View, host: &HostConfig<'_>) {
         ("VolumesFrom", &host.volumes_from),
         ("DeviceCgroupRules", &host.device_cgroup_rules),
         ("DeviceRequests", &host.device_requests),
-        ("SecurityOpt", &host.security_opt),
         ("GroupAdd", &host.group_add),
         ("Links", &host.links),
     ] {
         view.put(name, Rule::Danger, list.iter().map(|text| text.as_ref()));
     }
+    view.security_options(host.security_opt.iter().map(|text| text.as_ref()));
     view.put_set("CapAdd", Rule::Danger, host.cap_add.iter().map(|text| text.as_ref()));
     view.put("CapDrop", Rule::Guard, host.cap_drop.iter().map(|text| text.as_ref()));
     view.flag("MaskedPaths", Rule::Danger, host.masked_paths.is_some());

@@ -74,6 +74,13 @@ impl View {
         self.put(name, Rule::Limit, (value != 0).then(|| value.to_string()));
     }
 
+    /// One of which protects.
+    fn security_options<'t>(&mut self, options: impl Iterator<Item = &'t str>) {
+        let (guards, others): (Vec<_>, Vec<_>) = options.partition(|option| *option == "no-new-privileges");
+        self.put("SecurityOpt", Rule::Danger, others);
+        self.put("SecurityOpt's guard", Rule::Guard, guards);
+    }
+
     fn mounts(&mut self, mounts: impl IntoIterator<Item = MountView>) {
         let (mut all, mut options) = (Vec::new(), Vec::new());
         for MountView { told, of_driver } in mounts {
