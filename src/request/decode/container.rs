@@ -20,7 +20,7 @@ pub(super) struct Create<'a> {
 /// from nothing.
 pub(super) fn create<'a>(object: Value<'_, 'a>) -> Create<'a> {
     let Merged { mut create, flat, has_host_config } = merged(object);
-    if create.flat && !has_host_config {
+    if !has_host_config {
         let host = &mut create.host;
         host.security_opt = without_guards(std::mem::take(&mut host.security_opt));
         host.cap_drop.clear();

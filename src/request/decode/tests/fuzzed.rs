@@ -61,6 +61,12 @@ fn flat_fields_do_not_protect_where_newer_engines_ignore_them() {
     let host = create(&body).0.host;
     assert_eq!([host.memory, host.pids_limit], [0, 1]);
 
+    assert_eq!(
+        create(&create_of(r#""CapDrop":"""#)).0.host.cap_drop,
+        [""; 0],
+        "an empty string is an element of a list"
+    );
+
     // The body of a legacy start is flat by nature.
     let Body::ContainerStart(host) = decode(Operation::ContainerStart, br#"{"CapDrop":["ALL"],"Memory":1}"#).body
     else {
