@@ -96,6 +96,9 @@ pub(super) fn network_create<'a>(object: Value<'_, 'a>) -> NetworkCreate<'a> {
             "Driver" => some_text(value, &mut network.driver),
             "Scope" => some_text(value, &mut network.scope),
             "Options" => options(value, &mut network.options),
+            // Pointers in Go, which null resets.
+            "IPAM" if value.kind() == Kind::Null => network.ipam_driver = None,
+            "ConfigFrom" if value.kind() == Kind::Null => network.config_from = None,
             "IPAM" => {
                 let driver = fields(value, schema::IPAM).filter(|(name, _)| *name == "Driver");
                 driver.for_each(|(_, value)| some_text(value, &mut network.ipam_driver));

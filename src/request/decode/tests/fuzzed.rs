@@ -136,3 +136,19 @@ fn null_options_of_a_mount_take_back_their_names() {
         assert_eq!((mounts[0].propagation.as_deref(), mounts[0].driver.as_deref()), (propagation, driver), "{mount}");
     }
 }
+
+#[test]
+fn null_parts_of_a_network_take_back_their_names() {
+    let body = r#"{"IPAM":{"Driver":"d"},"ConfigFrom":{"Network":"c"},"IPAM":AGAIN,"ConfigFrom":AGAIN}"#;
+    for (again, ipam_driver, config_from) in [("null", None, None), ("{}", Some("d"), Some("c"))] {
+        let body = body.replace("AGAIN", again);
+        let Body::NetworkCreate(network) = decode(Operation::NetworkCreate, body.as_bytes()).body else {
+            panic!("{body}");
+        };
+        assert_eq!(
+            (network.ipam_driver.as_deref(), network.config_from.as_deref()),
+            (ipam_driver, config_from),
+            "{body}"
+        );
+    }
+}
