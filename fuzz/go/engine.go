@@ -2,8 +2,21 @@ package main
 
 import "encoding/json"
 
-// What a create is decoded into: names, types and embedding of the engine's API, every version's fields together. Tags
-// that only shorten the output do not change what is read.
+// What bodies are decoded into: names, types and embedding of the engine's API, every version's fields together. Tags that
+// only shorten the output do not change what is read.
+
+// kinds are all of them, by their number.
+var kinds = []func() any{
+	func() any { return new(create) },
+	// A legacy start is decoded into the struct of a create.
+	func() any { return new(create) },
+	func() any { return new(update) },
+	func() any { return new(exec) },
+	func() any { return new(execStart) },
+	func() any { return new(volume) },
+	func() any { return new(network) },
+	func() any { return new(connect) },
+}
 
 // create has HostConfig twice, as engines up to 26.1 do: under its own key, and embedded at the top level.
 type create struct {
@@ -12,6 +25,97 @@ type create struct {
 	Cpuset           string
 	NetworkingConfig *networkingConfig
 	*HostConfig
+}
+
+type update struct {
+	Resources
+	RestartPolicy restartPolicy `json:",omitempty"`
+}
+
+type exec struct {
+	Privileged   bool     `json:",omitempty"`
+	User         string   `json:",omitempty"`
+	WorkingDir   string   `json:",omitempty"`
+	Cmd          []string `json:",omitempty"`
+	Env          []string `json:",omitempty"`
+	Tty          bool     `json:",omitempty"`
+	AttachStdin  bool     `json:",omitempty"`
+	AttachStdout bool     `json:",omitempty"`
+	AttachStderr bool     `json:",omitempty"`
+	Detach       bool     `json:",omitempty"`
+	DetachKeys   string   `json:",omitempty"`
+	ConsoleSize  *[2]uint `json:",omitempty"`
+}
+
+type execStart struct {
+	Detach      bool     `json:",omitempty"`
+	Tty         bool     `json:",omitempty"`
+	ConsoleSize *[2]uint `json:",omitempty"`
+}
+
+type volume struct {
+	Name              string         `json:",omitempty"`
+	Driver            string         `json:",omitempty"`
+	DriverOpts        options        `json:",omitempty"`
+	Labels            options        `json:",omitempty"`
+	ClusterVolumeSpec *clusterVolume `json:",omitempty"`
+}
+
+type clusterVolume struct {
+	Group        string `json:",omitempty"`
+	Availability mode   `json:",omitempty"`
+	AccessMode   *struct {
+		Scope       mode `json:",omitempty"`
+		Sharing     mode `json:",omitempty"`
+		BlockVolume *set `json:",omitempty"`
+		MountVolume *struct {
+			FsType     string   `json:",omitempty"`
+			MountFlags []string `json:",omitempty"`
+		} `json:",omitempty"`
+	} `json:",omitempty"`
+	CapacityRange *struct {
+		RequiredBytes int64 `json:",omitempty"`
+		LimitBytes    int64 `json:",omitempty"`
+	} `json:",omitempty"`
+}
+
+type network struct {
+	Name           string   `json:",omitempty"`
+	CheckDuplicate bool     `json:",omitempty"`
+	Driver         string   `json:",omitempty"`
+	Scope          string   `json:",omitempty"`
+	EnableIPv4     *bool    `json:",omitempty"`
+	EnableIPv6     *bool    `json:",omitempty"`
+	Internal       bool     `json:",omitempty"`
+	Attachable     bool     `json:",omitempty"`
+	Ingress        bool     `json:",omitempty"`
+	ConfigOnly     bool     `json:",omitempty"`
+	Options        options  `json:",omitempty"`
+	Labels         options  `json:",omitempty"`
+	IPAM           *ipam    `json:",omitempty"`
+	ConfigFrom     *fromNet `json:",omitempty"`
+}
+
+type ipam struct {
+	Driver  string   `json:",omitempty"`
+	Options options  `json:",omitempty"`
+	Config  []subnet `json:",omitempty"`
+}
+
+type subnet struct {
+	Subnet     string  `json:",omitempty"`
+	IPRange    string  `json:",omitempty"`
+	Gateway    string  `json:",omitempty"`
+	AuxAddress options `json:"AuxiliaryAddresses,omitempty"`
+}
+
+type fromNet struct {
+	Network string `json:",omitempty"`
+}
+
+type connect struct {
+	Container      string    `json:",omitempty"`
+	EndpointConfig *endpoint `json:",omitempty"`
 }
 
 type Config struct {

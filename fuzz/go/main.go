@@ -1,9 +1,9 @@
-// Command engine reads bodies of a container create as the Docker Engine does, by encoding/json, and says what it read.
+// Command engine reads bodies as the Docker Engine does, by encoding/json, and says what it read.
 //
-// A body comes on stdin as its length (32 bits, little-endian) and its bytes; the answer is a line: "!" where the engine
-// refuses the body, else the create as JSON, as engines up to 26.1 have it and, where it differs, behind a tab as later
-// ones do. The length 0xffffffff, with nothing behind it, ends a batch: the answer is ".". "engine schema" prints the
-// shape of the struct instead.
+// On stdin comes a length (32 bits, little-endian) and so many bytes, of which the first is the kind of the body. The
+// answer is a line: "!" where the engine refuses the body, else what it read as JSON: a create as engines up to 26.1 have
+// it and, where it differs, behind a tab as later ones do. The length 0xffffffff, with nothing behind it, ends a batch: the
+// answer is ".". "engine schema" prints the shapes of all kinds instead.
 package main
 
 import (
@@ -31,7 +31,11 @@ func main() {
 	log.SetFlags(0)
 	out := bufio.NewWriterSize(os.Stdout, 1<<20)
 	if len(os.Args) == 2 && os.Args[1] == "schema" {
-		write(out, shape(reflect.TypeOf(create{})))
+		var shapes []any
+		for _, kind := range kinds {
+			shapes = append(shapes, shape(reflect.TypeOf(kind())))
+		}
+		check(json.NewEncoder(out).Encode(shapes))
 		check(out.Flush())
 		return
 	}
@@ -58,28 +62,34 @@ func main() {
 }
 
 func answer(out *bufio.Writer, input []byte) {
-	var read create
+	read := kinds[input[0]]()
 	// One value only: what follows it is not looked at, as in 20.10.
-	err := json.NewDecoder(bytes.NewReader(input)).Decode(&read)
+	err := json.NewDecoder(bytes.NewReader(input[1:])).Decode(read)
 	if err != nil {
 		_, err = out.WriteString("!")
-		check(err)
+	} else if create, ok := read.(*create); ok {
+		_, err = out.Write(create.answer())
 	} else {
-		later := body{Config: read.Config, NetworkingConfig: read.NetworkingConfig}
-		later.HostConfig = read.Inner
-		line, err := json.Marshal(later)
+		var line []byte
+		line, err = json.Marshal(read)
 		check(err)
-		earlier := later
-		earlier.HostConfig = read.effective()
-		both, err := json.Marshal(earlier)
-		check(err)
-		if !bytes.Equal(both, line) {
-			line = append(append(both, '\t'), line...)
-		}
 		_, err = out.Write(line)
-		check(err)
 	}
+	check(err)
 	check(out.WriteByte('\n'))
+}
+
+func (c *create) answer() []byte {
+	read := body{Config: c.Config, NetworkingConfig: c.NetworkingConfig, HostConfig: c.Inner}
+	later, err := json.Marshal(read)
+	check(err)
+	read.HostConfig = c.effective()
+	flat, err := json.Marshal(read)
+	check(err)
+	if bytes.Equal(flat, later) {
+		return flat
+	}
+	return append(append(flat, '\t'), later...)
 }
 
 // effective merges both HostConfigs into the inner one as engines up to 26.1 do.
@@ -135,10 +145,6 @@ func shape(t reflect.Type) map[string]any {
 	default:
 		return map[string]any{"kind": t.Kind().String()}
 	}
-}
-
-func write(out io.Writer, value any) {
-	check(json.NewEncoder(out).Encode(value))
 }
 
 func check(err error) {

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use crate::inputs::Kind;
 use crate::schema::Shape;
 
 /// The Go program, running.
@@ -18,7 +19,7 @@ pub struct Engine {
 /// What Go read, as JSON.
 #[derive(Debug)]
 pub struct Reading {
-    /// As engines up to 26.1 have it, which read `HostConfig`'s fields beside it too.
+    /// As the engine has it; a create as engines up to 26.1 do, which read `HostConfig`'s fields beside it too.
     pub flat: String,
     /// As later engines have it, where that is another.
     pub later: Option<String>,
@@ -38,22 +39,26 @@ impl Engine {
         })
     }
 
-    /// The struct it decodes into.
-    pub fn schema(program: &Path) -> Result<Shape, Box<dyn Error>> {
+    /// The structs it decodes into, in the order of their numbers.
+    pub fn schema(program: &Path) -> Result<Vec<Shape>, Box<dyn Error>> {
         let output = Command::new(program).arg("schema").output()?;
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
-    /// Reads them all. `None`: the engine refuses it.
-    pub fn read<'i>(&mut self, inputs: impl Iterator<Item = &'i [u8]> + Send) -> io::Result<Vec<Option<Reading>>> {
+    /// Reads them all, each of a kind. `None`: the engine refuses it.
+    pub fn read<'i>(
+        &mut self,
+        inputs: impl Iterator<Item = (Kind, &'i [u8])> + Send,
+    ) -> io::Result<Vec<Option<Reading>>> {
         let Self { input, output, .. } = self;
         std::thread::scope(|scope| {
             // Beside the reading, lest both sides wait for the other to empty a pipe.
             let written = scope.spawn(|| -> io::Result<usize> {
                 let mut count = 0;
-                for bytes in inputs {
-                    let length = u32::try_from(bytes.len()).map_err(io::Error::other)?;
+                for (kind, bytes) in inputs {
+                    let length = u32::try_from(bytes.len() + 1).map_err(io::Error::other)?;
                     input.write_all(&length.to_le_bytes())?;
+                    input.write_all(&[kind as u8])?;
                     input.write_all(bytes)?;
                     count += 1;
                 }

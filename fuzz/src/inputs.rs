@@ -1,4 +1,4 @@
-//! Where inputs come from: bodies by the engine's struct, made odd, and the bodies of the project's own cases.
+//! Where inputs come from: bodies by the engine's structs, made odd, and the bodies of the project's own cases.
 
 use std::error::Error;
 
@@ -8,9 +8,53 @@ use crate::mutate;
 use crate::random::Random;
 use crate::schema::Shape;
 
+/// The judged bodies, in the order of the Go program.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    Create,
+    Start,
+    Update,
+    Exec,
+    ExecStart,
+    Volume,
+    Network,
+    Connect,
+}
+
+impl Kind {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Create,
+        Self::Start,
+        Self::Update,
+        Self::Exec,
+        Self::ExecStart,
+        Self::Volume,
+        Self::Network,
+        Self::Connect,
+    ];
+
+    /// Where it is sent.
+    pub fn target(self) -> &'static str {
+        match self {
+            Self::Create => "/v1.41/containers/create",
+            // Later versions have none.
+            Self::Start => "/v1.23/containers/x/start",
+            Self::Update => "/v1.41/containers/x/update",
+            Self::Exec => "/v1.41/containers/x/exec",
+            Self::ExecStart => "/v1.41/exec/x/start",
+            Self::Volume => "/v1.41/volumes/create",
+            Self::Network => "/v1.41/networks/create",
+            Self::Connect => "/v1.41/networks/x/connect",
+        }
+    }
+}
+
 /// One body.
 #[derive(Debug)]
 pub struct Input {
+    /// Of which kind.
+    pub kind: Kind,
     /// By which it is made again.
     pub number: u64,
     /// The body.
@@ -22,7 +66,7 @@ pub struct Input {
 /// Makes inputs.
 #[derive(Debug)]
 pub struct Inputs {
-    shape: Shape,
+    shapes: Vec<Shape>,
     seed: u64,
     cases: Vec<Vec<u8>>,
 }
@@ -37,7 +81,7 @@ struct Case {
 
 impl Inputs {
     /// Those of one seed.
-    pub fn new(shape: Shape, seed: u64) -> Result<Self, Box<dyn Error>> {
+    pub fn new(shapes: Vec<Shape>, seed: u64) -> Result<Self, Box<dyn Error>> {
         let cases: Vec<Case> = serde_json::from_str(CASES)?;
         let creates = cases.iter().filter(|case| case.bytes.contains("/containers/create"));
         let bodies = creates.filter_map(|case| case.bytes.split_once("\r\n\r\n"));
@@ -45,23 +89,28 @@ impl Inputs {
             .map(|(_head, body)| body.chars().filter_map(|byte| u8::try_from(u32::from(byte)).ok()).collect())
             .filter(|body: &Vec<u8>| body.len() < 16 * 1024)
             .collect();
-        if cases.len() < 50 { Err("too few cases".into()) } else { Ok(Self { shape, seed, cases }) }
+        if cases.len() < 50 || shapes.len() != Kind::ALL.len() {
+            return Err("too few cases, or not these shapes".into());
+        }
+        Ok(Self { shapes, seed, cases })
     }
 
     /// The input of a number.
     pub fn make(&self, number: u64) -> Input {
         let random = &mut Random::new(self.seed, number);
-        let kind = random.below(100);
-        if kind < 15 {
+        let how = random.below(100);
+        if how < 12 {
             let mut bytes = self.cases[random.below(self.cases.len())].clone();
             mutate::bytes(&mut bytes, random);
-            return Input { number, bytes, is_plain: false };
+            return Input { kind: Kind::Create, number, bytes, is_plain: false };
         }
-        let is_plain = kind < 35;
-        let flat = !is_plain && random.percent(25);
-        let mut body = self.shape.body(flat, random);
-        if kind >= 45 {
-            let donor = self.shape.body(flat, random);
+        let kind = if random.percent(75) { Kind::Create } else { Kind::ALL[random.below(Kind::ALL.len())] };
+        let shape = &self.shapes[kind as usize];
+        let is_plain = how < 32;
+        let flat = kind == Kind::Start || !is_plain && random.percent(25);
+        let mut body = shape.body(flat, random);
+        if how >= 42 {
+            let donor = shape.body(flat, random);
             for _ in 0..=random.below(4) {
                 mutate::body(&mut body, &donor, random);
             }
@@ -69,9 +118,9 @@ impl Inputs {
         let mut bytes = Vec::new();
         let plain_spelling = random.percent(50);
         body.write(plain_spelling, random, &mut bytes);
-        if kind >= 90 {
+        if how >= 90 {
             mutate::bytes(&mut bytes, random);
         }
-        Input { number, bytes, is_plain }
+        Input { kind, number, bytes, is_plain }
     }
 }

@@ -9,10 +9,10 @@ use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use tidewaiter::diagnostic::Source;
 use tidewaiter::peer::{Peer, UnixPeer};
 use tidewaiter::policy::{Check, Facts, Known, Policy, judge};
-use tidewaiter::request::{self, Asked, Body, Call, Head, Irregular};
+use tidewaiter::request::{self, Asked, Call, Head, Irregular};
 
 use crate::engine::Reading;
-use crate::inputs::Input;
+use crate::inputs::{Input, Kind};
 use crate::view::View;
 
 /// Nothing is allowed, so that everything that can be found is found.
@@ -26,10 +26,14 @@ extends = "restricted"
 networks = ["none"]
 "#;
 
+/// The engine reads no shorter body of a start, and the gate neither.
+const MAX_IGNORED_START: usize = 7;
+
 /// The gate, from a body to findings.
 #[derive(Debug)]
 pub struct Gate {
-    asked: Asked,
+    /// By kind.
+    asked: Vec<Asked>,
     policy: Policy,
     peer: Peer,
 }
@@ -53,11 +57,12 @@ pub enum Outcome {
     Malformed,
     Unread,
     BothRefuse,
+    Ignored,
 }
 
 impl Outcome {
     /// In the order of the numbers.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Agreed,
         Self::AgreedFlat,
         Self::EngineRefuses,
@@ -65,6 +70,7 @@ impl Outcome {
         Self::Malformed,
         Self::Unread,
         Self::BothRefuse,
+        Self::Ignored,
     ];
 
     /// For the report.
@@ -77,6 +83,7 @@ impl Outcome {
             Self::Malformed => "of a type that is wrong to the gate only, which sees all that the engine sees",
             Self::Unread => "unreadable to the gate only",
             Self::BothRefuse => "refused by both",
+            Self::Ignored => "too short to be read",
         }
     }
 }
@@ -88,11 +95,14 @@ impl Gate {
         headers.insert("host", HeaderValue::from_static("docker"));
         headers.insert("content-type", HeaderValue::from_static("application/json"));
         headers.insert("content-length", HeaderValue::from_static("2"));
-        let uri = Uri::from_static("/v1.41/containers/create?name=fuzz");
-        let asked =
-            request::read(&Head { method: &Method::POST, uri: &uri, version: Version::HTTP_11, headers: &headers });
-        if !asked.irregularities.is_empty() {
-            return Err(format!("the head is odd: {:?}", asked.irregularities).into());
+        let method = Method::POST;
+        let read = |kind: Kind| {
+            let uri = Uri::from_static(kind.target());
+            request::read(&Head { method: &method, uri: &uri, version: Version::HTTP_11, headers: &headers })
+        };
+        let asked: Vec<Asked> = Kind::ALL.into_iter().map(read).collect();
+        if let Some(odd) = asked.iter().find(|asked| !asked.irregularities.is_empty()) {
+            return Err(format!("the head is odd: {odd:?}").into());
         }
         let source = Source { path: PathBuf::from("fuzz.toml"), text: POLICY.to_owned() };
         let (policy, _warnings) = Policy::parse(&source).map_err(|errors| format!("{errors:?}"))?;
@@ -102,7 +112,7 @@ impl Gate {
 
     /// Decodes a body.
     pub fn read<'i>(&'i self, input: &'i Input) -> Read<'i> {
-        let call = Call::decode(&self.asked, &input.bytes);
+        let call = Call::decode(&self.asked[input.kind as usize], &input.bytes);
         let anew = call.canonical_body();
         Read { input, call, anew }
     }
@@ -115,6 +125,9 @@ impl Gate {
         anew: Option<Option<&Reading>>,
     ) -> Result<(Outcome, Vec<String>), Box<dyn Error>> {
         let mut wrong = Vec::new();
+        if read.input.kind == Kind::Start && read.input.bytes.len() <= MAX_IGNORED_START {
+            return Ok((Outcome::Ignored, wrong));
+        }
         let odd = &read.call.irregularities;
         let has = |kind| odd.iter().any(|odd| odd.kind == kind);
         let (ambiguous, malformed) = (has(Irregular::Ambiguous), has(Irregular::Malformed));
@@ -125,31 +138,32 @@ impl Gate {
         if one_reading != anew.is_some() {
             wrong.push("is written anew if and only if it has one reading".to_owned());
         }
-        let (Some(reading), create) = (reading, &read.call.body) else {
+        let Some(reading) = reading else {
             if one_reading {
                 wrong.push("the engine refuses what the gate finds nothing wrong with".to_owned());
             }
             return Ok((if one_reading { Outcome::EngineRefuses } else { Outcome::BothRefuse }, wrong));
         };
-        let Body::ContainerCreate(create) = create else {
+        let Some(ours) = View::of_gate(&read.call.body) else {
             if one_reading {
                 wrong.push("not read, and nothing said".to_owned());
             }
             return Ok((Outcome::Unread, wrong));
         };
-        let ours = View::from(&**create);
-        let theirs = View::of_engine(&reading.flat)?;
+        let theirs = View::of_engine(read.input.kind, &reading.flat)?;
         let later = reading.later.as_deref();
         if one_reading && later.is_none() {
             wrong.extend(ours.differs(&theirs));
         } else {
             wrong.extend(ours.misses(&theirs, false));
         }
+        // No later engine has a legacy start.
+        let later = later.filter(|_| read.input.kind == Kind::Create);
         if let Some(later) = later {
-            wrong.extend(ours.misses(&View::of_engine(later)?, true));
+            wrong.extend(ours.misses(&View::of_engine(Kind::Create, later)?, true));
         }
         if let Some(Some(anew)) = anew {
-            if (&anew.flat, anew.later.as_deref()) != (&reading.flat, later) {
+            if (&anew.flat, &anew.later) != (&reading.flat, &reading.later) {
                 wrong.push(format!("what is written anew reads {}", anew.flat));
             }
         } else if anew.is_some() {
@@ -157,7 +171,7 @@ impl Gate {
         }
         for json in [Some(reading.flat.as_str()), later].into_iter().flatten() {
             let found = self.findings(&read.call);
-            let missed = self.findings(&Call::decode(&self.asked, json.as_bytes())).into_iter();
+            let missed = self.findings(&Call::decode(read.call.asked, json.as_bytes())).into_iter();
             let missed: Vec<_> = missed.filter(|check| !found.contains(check)).map(Check::id).collect();
             if !missed.is_empty() {
                 wrong.push(format!("does not find {}", missed.join(", ")));
@@ -184,14 +198,15 @@ impl Gate {
 
 impl<'i> Read<'i> {
     /// What the engine is to read.
-    pub fn bodies(&self) -> impl Iterator<Item = &[u8]> {
-        std::iter::once(self.input.bytes.as_slice()).chain(self.anew.as_deref())
+    pub fn bodies(&self) -> impl Iterator<Item = (Kind, &[u8])> {
+        let bodies = std::iter::once(self.input.bytes.as_slice()).chain(self.anew.as_deref());
+        bodies.map(|bytes| (self.input.kind, bytes))
     }
 }
 
 impl fmt::Display for Read<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "#{}: {}", self.input.number, self.input.bytes.escape_ascii())?;
+        writeln!(f, "#{} {:?}: {}", self.input.number, self.input.kind, self.input.bytes.escape_ascii())?;
         for odd in &self.call.irregularities {
             writeln!(f, "  {:?} {}", odd.kind, odd.field)?;
         }

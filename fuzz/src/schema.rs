@@ -33,7 +33,7 @@ pub enum Shape {
 }
 
 /// What a policy looks at; the other fields are many and seldom matter.
-const HOT: [&str; 52] = [
+const HOT: [&str; 54] = [
     "Binds",
     "BindOptions",
     "CapAdd",
@@ -43,6 +43,7 @@ const HOT: [&str; 52] = [
     "CgroupParent",
     "CgroupnsMode",
     "CpuQuota",
+    "ConfigFrom",
     "DeviceCgroupRules",
     "DeviceRequests",
     "Devices",
@@ -55,6 +56,7 @@ const HOT: [&str; 52] = [
     "HostPort",
     "Image",
     "ImageOptions",
+    "IPAM",
     "IpcMode",
     "LogConfig",
     "MaskedPaths",
@@ -119,17 +121,17 @@ const KEYS: &[&str] =
     &["80/tcp", "/t", "type", "o", "device", "Type", "kernel.core_pattern", "net", "", "host", "K", "k"];
 
 impl Shape {
-    /// A body of a create that has nothing odd about it, unless `flat` lets `HostConfig`'s fields stand beside it.
+    /// A body that has nothing odd about it, unless `flat` lets `HostConfig`'s fields stand beside it.
     pub fn body(&self, flat: bool, random: &mut Random) -> Node {
         let Self::Struct { fields } = self else { return Node::raw("{}") };
-        let inner = match fields.get("HostConfig") {
-            Some(Self::Struct { fields }) => fields,
-            _other => fields,
-        };
-        let may = |name: &str| flat || !inner.contains_key(name);
-        let mut members = structure(fields, may, random);
-        if !members.iter().any(|(name, _)| name == "HostConfig") && random.percent(80) {
-            members.push(("HostConfig".to_owned(), fields["HostConfig"].value("HostConfig", random)));
+        let host = fields.get("HostConfig");
+        let is_flat = |name: &str| matches!(host, Some(Self::Struct { fields }) if fields.contains_key(name));
+        let mut members = structure(fields, |name| flat || !is_flat(name), random);
+        if let Some(host) = host
+            && members.iter().all(|(name, _)| name != "HostConfig")
+            && random.percent(80)
+        {
+            members.push(("HostConfig".to_owned(), host.value("HostConfig", random)));
         }
         Node::Object(members, true)
     }
@@ -213,7 +215,7 @@ fn string(name: &str, random: &mut Random) -> Node {
         "type" => &["none", "tmpfs", "nfs", "ext4"],
         "o" => &["bind", "rbind", "size=1", "addr=x"],
         "HostPort" => &["80", "8080", ""],
-        "Driver" | "VolumeDriver" | "Name" => &["local", "", "nfs", "cdi", "always", "on-failure"],
+        "Driver" | "VolumeDriver" | "Name" => &["local", "bridge", "ipvlan", "", "nfs", "cdi", "always", "on-failure"],
         _ if name.ends_with("Mode") || name == "Cgroup" => MODES,
         _ => WORDS,
     };

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use crate::inputs::Kind;
+
 use super::{MountView, Rule, View, pair, port};
 
 type Options = BTreeMap<String, String>;
@@ -150,26 +152,135 @@ struct Driver {
     options: Options,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Update {
+    restart_policy: RestartPolicy,
+    memory: i64,
+    pids_limit: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Exec {
+    privileged: bool,
+    user: String,
+    working_dir: String,
+    cmd: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ExecStart {
+    detach: bool,
+    tty: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Volume {
+    name: String,
+    driver: String,
+    driver_opts: Options,
+    cluster_volume_spec: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Network {
+    name: String,
+    driver: String,
+    scope: String,
+    options: Options,
+    #[serde(rename = "IPAM")]
+    ipam: Ipam,
+    config_from: ConfigFrom,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Ipam {
+    driver: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ConfigFrom {
+    network: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Connect {
+    container: String,
+    endpoint_config: Endpoint,
+}
+
 impl View {
     /// From the Go program's JSON.
-    pub fn of_engine(json: &str) -> serde_json::Result<Self> {
-        let create: Create = serde_json::from_str(json)?;
+    pub fn of_engine(kind: Kind, json: &str) -> serde_json::Result<Self> {
         let mut view = Self::default();
-        view.exact("Image", create.image);
-        view.exact("User", create.user);
-        view.exact("WorkingDir", create.working_dir);
-        view.put_set("Volumes", Rule::Danger, create.volumes.into_keys());
-        view.put_set("ExposedPorts", Rule::Danger, create.exposed_ports.into_keys());
-        let endpoints = create.networking_config.endpoints_config;
-        view.put_set("Endpoints", Rule::Danger, endpoints.keys());
-        let options = endpoints.into_iter().flat_map(|(network, endpoint)| {
-            let options = endpoint.unwrap_or_default().driver_opts.into_iter();
-            options.map(move |(key, value)| format!("{network:?} {}", pair(&key, &value)))
-        });
-        view.put_set("Endpoints' options", Rule::Danger, options);
-        host(&mut view, create.host_config);
+        match kind {
+            Kind::Create => create(&mut view, serde_json::from_str(json)?),
+            Kind::Start => host(&mut view, serde_json::from_str::<Create>(json)?.host_config),
+            Kind::Update => {
+                let body: Update = serde_json::from_str(json)?;
+                restart_policy(&mut view, body.restart_policy);
+                view.limit("Memory", body.memory);
+                view.limit("PidsLimit", body.pids_limit);
+            }
+            Kind::Exec => {
+                let body: Exec = serde_json::from_str(json)?;
+                view.flag("Privileged", Rule::Danger, body.privileged);
+                view.exact("User", body.user);
+                view.exact("WorkingDir", body.working_dir);
+                view.put("Cmd", Rule::Danger, body.cmd);
+            }
+            Kind::ExecStart => {
+                let body: ExecStart = serde_json::from_str(json)?;
+                view.flag("Detach", Rule::Danger, body.detach);
+                view.flag("Tty", Rule::Danger, body.tty);
+            }
+            Kind::Volume => {
+                let body: Volume = serde_json::from_str(json)?;
+                view.exact("Name", body.name);
+                view.exact("Driver", body.driver);
+                view.put_set("DriverOpts", Rule::Danger, pairs(body.driver_opts));
+                view.flag("ClusterVolumeSpec", Rule::Danger, body.cluster_volume_spec.is_some());
+            }
+            Kind::Network => {
+                let body: Network = serde_json::from_str(json)?;
+                view.exact("Name", body.name);
+                view.exact("Driver", body.driver);
+                view.exact("Scope", body.scope);
+                view.exact("IPAM.Driver", body.ipam.driver);
+                view.exact("ConfigFrom", body.config_from.network);
+                view.put_set("Options", Rule::Danger, pairs(body.options));
+            }
+            Kind::Connect => {
+                let body: Connect = serde_json::from_str(json)?;
+                view.exact("Container", body.container);
+                view.put_set("DriverOpts", Rule::Danger, pairs(body.endpoint_config.driver_opts));
+            }
+        }
         Ok(view)
     }
+}
+
+fn create(view: &mut View, create: Create) {
+    view.exact("Image", create.image);
+    view.exact("User", create.user);
+    view.exact("WorkingDir", create.working_dir);
+    view.put_set("Volumes", Rule::Danger, create.volumes.into_keys());
+    view.put_set("ExposedPorts", Rule::Danger, create.exposed_ports.into_keys());
+    let endpoints = create.networking_config.endpoints_config;
+    view.put_set("Endpoints", Rule::Danger, endpoints.keys());
+    let options = endpoints.into_iter().flat_map(|(network, endpoint)| {
+        let options = endpoint.unwrap_or_default().driver_opts.into_iter();
+        options.map(move |(key, value)| format!("{network:?} {}", pair(&key, &value)))
+    });
+    view.put_set("Endpoints' options", Rule::Danger, options);
+    host(view, create.host_config);
 }
 
 fn host(view: &mut View, host: Host) {
@@ -215,11 +326,10 @@ fn host(view: &mut View, host: Host) {
     view.limit("NanoCpus", host.nano_cpus);
     view.limit("CpuQuota", host.cpu_quota);
     view.limit("PidsLimit", host.pids_limit);
-    view.exact("OomScoreAdj", host.oom_score_adj);
+    view.number("OomScoreAdj", host.oom_score_adj);
     devices(view, &host.devices);
     log_config(view, host.log_config);
-    view.exact("RestartPolicy", host.restart_policy.name);
-    view.exact("RestartPolicy's count", host.restart_policy.maximum_retry_count);
+    restart_policy(view, host.restart_policy);
     port_bindings(view, host.port_bindings);
     mounts(view, host.mounts);
 }
@@ -243,6 +353,11 @@ fn port_bindings(view: &mut View, bindings: BTreeMap<String, Option<Vec<PortBind
         list.into_iter().map(move |it| port(&container, &it.host_ip, &it.host_port))
     });
     view.put_set("PortBindings", Rule::Danger, ports);
+}
+
+fn restart_policy(view: &mut View, policy: RestartPolicy) {
+    view.exact("RestartPolicy", policy.name);
+    view.number("RestartPolicy's count", policy.maximum_retry_count);
 }
 
 fn mounts(view: &mut View, mounts: Vec<EngineMount>) {

@@ -1,27 +1,67 @@
 //! As the gate has it.
 
-use tidewaiter::request::{ContainerCreate, HostConfig, Mount, Text};
+use tidewaiter::request::{Body, ContainerCreate, HostConfig, Mount, RestartPolicy, Text};
 
 use super::{MountView, Rule, View, pair, port};
 
-impl From<&ContainerCreate<'_>> for View {
-    fn from(create: &ContainerCreate<'_>) -> Self {
+impl View {
+    /// None if the body is not read.
+    pub fn of_gate(body: &Body<'_>) -> Option<Self> {
         let mut view = Self::default();
-        view.exact("Image", or_empty(&create.image));
-        view.exact("User", or_empty(&create.user));
-        view.exact("WorkingDir", or_empty(&create.working_dir));
-        view.put_set("Volumes", Rule::Danger, create.volumes.iter().map(|text| text.as_ref()));
-        view.put_set("ExposedPorts", Rule::Danger, create.exposed_ports.iter().map(|text| text.as_ref()));
-        view.put_set("Endpoints", Rule::Danger, create.endpoints.iter().map(|endpoint| endpoint.network.as_ref()));
-        let options = create.endpoints.iter().flat_map(|endpoint| {
-            endpoint.driver_options.iter().map(|(key, value)| format!("{:?} {}", endpoint.network, pair(key, value)))
-        });
-        view.put_set("Endpoints' options", Rule::Danger, options);
-        host(&mut view, &create.host);
-        resources(&mut view, &create.host);
-        mounts(&mut view, &create.host.mounts);
-        view
+        match body {
+            Body::Unread | Body::Build(_) => return None,
+            Body::ContainerCreate(body) => create(&mut view, body),
+            Body::ContainerStart(body) => host(&mut view, body),
+            Body::ContainerUpdate(body) => {
+                restart_policy(&mut view, body.restart_policy.as_ref());
+                view.limit("Memory", body.memory.unwrap_or_default());
+                view.limit("PidsLimit", body.pids_limit.unwrap_or_default());
+            }
+            Body::ExecCreate(body) => {
+                view.flag("Privileged", Rule::Danger, body.privileged);
+                view.exact("User", or_empty(&body.user));
+                view.exact("WorkingDir", or_empty(&body.working_dir));
+                view.put("Cmd", Rule::Danger, texts(&body.cmd));
+            }
+            Body::ExecStart(body) => {
+                view.flag("Detach", Rule::Danger, body.detach);
+                view.flag("Tty", Rule::Danger, body.tty);
+            }
+            Body::VolumeCreate(body) => {
+                view.exact("Name", or_empty(&body.name));
+                view.exact("Driver", or_empty(&body.driver));
+                view.put_set("DriverOpts", Rule::Danger, pairs(&body.driver_options));
+                view.flag("ClusterVolumeSpec", Rule::Danger, body.cluster);
+            }
+            Body::NetworkCreate(body) => {
+                view.exact("Name", or_empty(&body.name));
+                view.exact("Driver", or_empty(&body.driver));
+                view.exact("Scope", or_empty(&body.scope));
+                view.exact("IPAM.Driver", or_empty(&body.ipam_driver));
+                view.exact("ConfigFrom", or_empty(&body.config_from));
+                view.put_set("Options", Rule::Danger, pairs(&body.options));
+            }
+            Body::NetworkConnect(body) => {
+                view.exact("Container", or_empty(&body.container));
+                view.put_set("DriverOpts", Rule::Danger, pairs(&body.driver_options));
+            }
+        }
+        Some(view)
     }
+}
+
+fn create(view: &mut View, create: &ContainerCreate<'_>) {
+    view.exact("Image", or_empty(&create.image));
+    view.exact("User", or_empty(&create.user));
+    view.exact("WorkingDir", or_empty(&create.working_dir));
+    view.put_set("Volumes", Rule::Danger, texts(&create.volumes));
+    view.put_set("ExposedPorts", Rule::Danger, texts(&create.exposed_ports));
+    view.put_set("Endpoints", Rule::Danger, create.endpoints.iter().map(|endpoint| endpoint.network.as_ref()));
+    let options = create.endpoints.iter().flat_map(|endpoint| {
+        endpoint.driver_options.iter().map(|(key, value)| format!("{:?} {}", endpoint.network, pair(key, value)))
+    });
+    view.put_set("Endpoints' options", Rule::Danger, options);
+    host(view, &create.host);
 }
 
 fn host(view: &mut View, host: &HostConfig<'_>) {
@@ -37,11 +77,13 @@ fn host(view: &mut View, host: &HostConfig<'_>) {
         ("GroupAdd", &host.group_add),
         ("Links", &host.links),
     ] {
-        view.put(name, Rule::Danger, list.iter().map(|text| text.as_ref()));
+        view.put(name, Rule::Danger, texts(list));
     }
-    view.security_options(host.security_opt.iter().map(|text| text.as_ref()));
-    view.put_set("CapAdd", Rule::Danger, host.cap_add.iter().map(|text| text.as_ref()));
-    view.put("CapDrop", Rule::Guard, host.cap_drop.iter().map(|text| text.as_ref()));
+    view.security_options(texts(&host.security_opt));
+    resources(view, host);
+    mounts(view, &host.mounts);
+    view.put_set("CapAdd", Rule::Danger, texts(&host.cap_add));
+    view.put("CapDrop", Rule::Guard, texts(&host.cap_drop));
     view.flag("MaskedPaths", Rule::Danger, host.masked_paths.is_some());
     view.put("MaskedPaths' own", Rule::Told, host.masked_paths.iter().flatten().map(|text| text.as_ref()));
     view.flag("ReadonlyPaths", Rule::Danger, host.readonly_paths.is_some());
@@ -75,14 +117,17 @@ fn resources(view: &mut View, host: &HostConfig<'_>) {
     view.put_set("LogConfig's options", Rule::Danger, options);
     let ports = host.port_bindings.iter().map(|it| port(&it.container_port, &it.host_ip, &it.host_port));
     view.put_set("PortBindings", Rule::Danger, ports);
-    let restart = host.restart_policy.clone().unwrap_or_default();
-    view.exact("RestartPolicy", restart.name);
-    view.exact("RestartPolicy's count", restart.maximum_retry_count);
+    restart_policy(view, host.restart_policy.as_ref());
     view.limit("Memory", host.memory);
     view.limit("NanoCpus", host.nano_cpus);
     view.limit("CpuQuota", host.cpu_quota);
     view.limit("PidsLimit", host.pids_limit);
-    view.exact("OomScoreAdj", host.oom_score_adj);
+    view.number("OomScoreAdj", host.oom_score_adj);
+}
+
+fn restart_policy(view: &mut View, policy: Option<&RestartPolicy<'_>>) {
+    view.exact("RestartPolicy", policy.map(|policy| policy.name.as_ref()).unwrap_or_default());
+    view.number("RestartPolicy's count", policy.map(|policy| policy.maximum_retry_count).unwrap_or_default());
 }
 
 fn mounts(view: &mut View, mounts: &[Mount<'_>]) {
@@ -104,6 +149,10 @@ fn mounts(view: &mut View, mounts: &[Mount<'_>]) {
 
 fn or_empty(text: &Option<Text<'_>>) -> String {
     text.as_deref().unwrap_or_default().to_owned()
+}
+
+fn texts<'t>(texts: &'t [Text<'_>]) -> impl Iterator<Item = &'t str> {
+    texts.iter().map(|text| text.as_ref())
 }
 
 fn pairs(pairs: &[(Text<'_>, Text<'_>)]) -> Vec<String> {

@@ -64,9 +64,12 @@ impl View {
         self.put(name, rule, set.then_some("true"));
     }
 
-    fn exact(&mut self, name: &'static str, value: impl ToString) {
-        let value = value.to_string();
-        self.put(name, Rule::Exact, Some(value).filter(|value| !value.is_empty() && value != "0"));
+    fn exact(&mut self, name: &'static str, value: impl Into<String>) {
+        self.put(name, Rule::Exact, Some(value.into()).filter(|value| !value.is_empty()));
+    }
+
+    fn number(&mut self, name: &'static str, value: i64) {
+        self.put(name, Rule::Exact, (value != 0).then(|| value.to_string()));
     }
 
     /// Of which 0 is none.
