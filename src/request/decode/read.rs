@@ -35,10 +35,8 @@ pub(super) fn some_text<'a>(value: Value<'_, 'a>, into: &mut Option<Text<'a>>) {
 /// empty, or what an earlier slice had there, which is still in the list.
 pub(super) fn words<'a>(value: Value<'_, 'a>, into: &mut Vec<Text<'a>>) {
     into.extend(value.text());
-    into.extend(value.elements().filter_map(|element| match element.kind() {
-        Kind::Null => Some(Text::default()),
-        _text => element.text(),
-    }));
+    let or_null = |element: Value<'_, 'a>| element.text().or((element.kind() == Kind::Null).then(Text::default));
+    into.extend(value.elements().filter_map(or_null));
 }
 
 /// `SecurityOpt`: most of its options weaken a container, one protects it.
