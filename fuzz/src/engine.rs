@@ -17,7 +17,7 @@ pub struct Engine {
 }
 
 /// What Go read, as JSON.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub struct Reading {
     /// As the engine has it; a create as engines up to 26.1 do, which read `HostConfig`'s fields beside it too.
     pub flat: String,

@@ -125,75 +125,72 @@ impl Gate {
         anew: Option<Option<&Reading>>,
     ) -> Result<(Outcome, Vec<String>), Box<dyn Error>> {
         let mut wrong = Vec::new();
-        let is_ignored = match read.input.kind {
-            Kind::Start => read.input.bytes.len() <= MAX_IGNORED_START,
-            // Later engines take none for an empty one, 20.10 refuses it.
-            Kind::ExecStart => read.input.bytes.is_empty(),
-            _other => false,
-        };
-        if is_ignored {
+        if read.is_ignored() {
             return Ok((Outcome::Ignored, wrong));
         }
         let odd = &read.call.irregularities;
         let has = |kind| odd.iter().any(|odd| odd.kind == kind);
         let (ambiguous, malformed) = (has(Irregular::Ambiguous), has(Irregular::Malformed));
+        let one_reading = !ambiguous && !malformed;
         if read.input.is_plain && !odd.is_empty() {
             wrong.push(format!("a plain body is odd: {odd:?}"));
         }
-        let one_reading = !ambiguous && !malformed;
         if one_reading != anew.is_some() {
             wrong.push("is written anew if and only if it has one reading".to_owned());
         }
-        let Some(reading) = reading else {
-            if one_reading {
-                wrong.push("the engine refuses what the gate finds nothing wrong with".to_owned());
+        let outcome = match (reading, View::of_gate(&read.call.body)) {
+            (None, _) if one_reading => Outcome::EngineRefuses,
+            (None, _) => Outcome::BothRefuse,
+            (Some(_), None) => Outcome::Unread,
+            (Some(reading), Some(ours)) => {
+                wrong.extend(self.against(read, &ours, reading, one_reading)?);
+                match (ambiguous, malformed, read.later(reading)) {
+                    (false, false, None) => Outcome::Agreed,
+                    (false, false, Some(_)) => Outcome::AgreedFlat,
+                    (_, true, _) => Outcome::Malformed,
+                    (true, false, _) => Outcome::Ambiguous,
+                }
             }
-            return Ok((if one_reading { Outcome::EngineRefuses } else { Outcome::BothRefuse }, wrong));
         };
-        let Some(ours) = View::of_gate(&read.call.body) else {
-            if one_reading {
-                wrong.push("not read, and nothing said".to_owned());
-            }
-            return Ok((Outcome::Unread, wrong));
-        };
+        if one_reading && matches!(outcome, Outcome::EngineRefuses | Outcome::Unread) {
+            wrong.push("nothing is said against what the engine refuses, or what was not read".to_owned());
+        }
+        if let (Some(reading), Some(anew)) = (reading, anew)
+            && anew != Some(reading)
+        {
+            wrong.push(format!("what is written anew reads {anew:?}"));
+        }
+        if let (false, Some(reading)) = (wrong.is_empty(), reading) {
+            wrong.push(format!("the engine reads {}", reading.flat));
+            wrong.extend(read.later(reading).map(|later| format!("a later one  {later}")));
+        }
+        Ok((outcome, wrong))
+    }
+
+    /// Holds what a policy sees, and what it finds, against the same of the engine's reading.
+    fn against(
+        &self,
+        read: &Read<'_>,
+        ours: &View,
+        reading: &Reading,
+        one_reading: bool,
+    ) -> Result<Vec<String>, Box<dyn Error>> {
         let theirs = View::of_engine(read.input.kind, &reading.flat)?;
-        let later = reading.later.as_deref();
-        if one_reading && later.is_none() {
-            wrong.extend(ours.differs(&theirs));
-        } else {
-            wrong.extend(ours.misses(&theirs, false));
-        }
-        // No later engine has a legacy start.
-        let later = later.filter(|_| read.input.kind == Kind::Create);
+        let is_exact = one_reading && reading.later.is_none();
+        let mut wrong = if is_exact { ours.differs(&theirs) } else { ours.misses(&theirs, false) };
+        let later = read.later(reading);
         if let Some(later) = later {
-            wrong.extend(ours.misses(&View::of_engine(Kind::Create, later)?, true));
+            wrong.extend(ours.misses(&View::of_engine(read.input.kind, later)?, true));
         }
-        if let Some(Some(anew)) = anew {
-            if (&anew.flat, &anew.later) != (&reading.flat, &reading.later) {
-                wrong.push(format!("what is written anew reads {}", anew.flat));
-            }
-        } else if anew.is_some() {
-            wrong.push("the engine refuses what is written anew".to_owned());
-        }
+        let found = self.findings(&read.call);
         for json in [Some(reading.flat.as_str()), later].into_iter().flatten() {
-            let found = self.findings(&read.call);
             let missed = self.findings(&Call::decode(read.call.asked, json.as_bytes())).into_iter();
             let missed: Vec<_> = missed.filter(|check| !found.contains(check)).map(Check::id).collect();
             if !missed.is_empty() {
                 wrong.push(format!("does not find {}", missed.join(", ")));
             }
         }
-        if !wrong.is_empty() {
-            wrong.push(format!("the engine reads {}", reading.flat));
-            wrong.extend(later.map(|later| format!("a later one  {later}")));
-        }
-        let outcome = match (ambiguous, malformed, later) {
-            (false, false, None) => Outcome::Agreed,
-            (false, false, Some(_)) => Outcome::AgreedFlat,
-            (_, true, _) => Outcome::Malformed,
-            (true, false, _) => Outcome::Ambiguous,
-        };
-        Ok((outcome, wrong))
+        Ok(wrong)
     }
 
     fn findings(&self, call: &Call<'_>) -> BTreeSet<Check> {
@@ -202,7 +199,22 @@ impl Gate {
     }
 }
 
-impl<'i> Read<'i> {
+impl Read<'_> {
+    /// Whether it is too short for an engine to read.
+    fn is_ignored(&self) -> bool {
+        match self.input.kind {
+            Kind::Start => self.input.bytes.len() <= MAX_IGNORED_START,
+            // Later engines take none for an empty one, 20.10 refuses it.
+            Kind::ExecStart => self.input.bytes.is_empty(),
+            _other => false,
+        }
+    }
+
+    /// A later engine's reading. None has a legacy start.
+    fn later<'r>(&self, reading: &'r Reading) -> Option<&'r str> {
+        reading.later.as_deref().filter(|_| self.input.kind == Kind::Create)
+    }
+
     /// What the engine is to read.
     pub fn bodies(&self) -> impl Iterator<Item = (Kind, &[u8])> {
         let bodies = std::iter::once(self.input.bytes.as_slice()).chain(self.anew.as_deref());
