@@ -16,6 +16,7 @@ var kinds = []func() any{
 	func() any { return new(volume) },
 	func() any { return new(network) },
 	func() any { return new(connect) },
+	func() any { return new(checkpoint) },
 }
 
 // create has HostConfig twice, as engines up to 26.1 do: under its own key, and embedded at the top level.
@@ -116,6 +117,12 @@ type fromNet struct {
 type connect struct {
 	Container      string    `json:",omitempty"`
 	EndpointConfig *endpoint `json:",omitempty"`
+}
+
+type checkpoint struct {
+	CheckpointID  string `json:",omitempty"`
+	CheckpointDir string `json:",omitempty"`
+	Exit          bool   `json:",omitempty"`
 }
 
 type Config struct {

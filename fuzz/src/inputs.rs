@@ -19,11 +19,12 @@ pub enum Kind {
     Volume,
     Network,
     Connect,
+    Checkpoint,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Create,
         Self::Start,
         Self::Update,
@@ -32,6 +33,7 @@ impl Kind {
         Self::Volume,
         Self::Network,
         Self::Connect,
+        Self::Checkpoint,
     ];
 
     /// Where it is sent.
@@ -46,6 +48,7 @@ impl Kind {
             Self::Volume => "/v1.41/volumes/create",
             Self::Network => "/v1.41/networks/create",
             Self::Connect => "/v1.41/networks/x/connect",
+            Self::Checkpoint => "/v1.41/containers/x/checkpoints",
         }
     }
 }

@@ -216,6 +216,12 @@ struct Connect {
     endpoint_config: Endpoint,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Checkpoint {
+    checkpoint_dir: String,
+}
+
 impl View {
     /// From the Go program's JSON.
     pub fn of_engine(kind: Kind, json: &str) -> serde_json::Result<Self> {
@@ -256,6 +262,9 @@ impl View {
                 view.exact("IPAM.Driver", body.ipam.driver);
                 view.exact("ConfigFrom", body.config_from.network);
                 view.put_set("Options", Rule::Danger, pairs(body.options));
+            }
+            Kind::Checkpoint => {
+                view.exact("CheckpointDir", serde_json::from_str::<Checkpoint>(json)?.checkpoint_dir);
             }
             Kind::Connect => {
                 let body: Connect = serde_json::from_str(json)?;

@@ -9,7 +9,9 @@ impl View {
     pub fn of_gate(body: &Body<'_>) -> Option<Self> {
         let mut view = Self::default();
         match body {
-            Body::Unread | Body::Build(_) => return None,
+            // A service's spec is not held against Go yet.
+            Body::Unread | Body::Build(_) | Body::ServiceSpec(_) => return None,
+            Body::CheckpointCreate(body) => view.exact("CheckpointDir", or_empty(&body.dir)),
             Body::ContainerCreate(body) => create(&mut view, body),
             Body::ContainerStart(body) => host(&mut view, body),
             Body::ContainerUpdate(body) => {
