@@ -9,7 +9,7 @@ use super::schema::{Field, HEALTHCHECK, LINE_OPTIONS, LINES, MOUNT, OPTIONS, Sha
 use super::walk::fields;
 use crate::request::{Endpoint, LogConfig, Privileges, ServiceLimits, ServicePort, ServiceSpec, Text};
 
-use Shape::{Any, Ascii, Bool, Int, Line, List, Struct, Text as Prose, Uint};
+use Shape::{Any, Ascii, Bool, Int, Line, List, Struct, Text as Prose, Uint, Uint32};
 
 // === the engine's structs ===
 
@@ -86,7 +86,7 @@ const SECRET: &[Field] = &[("File", Struct(FILE)), ("SecretID", Line), ("SecretN
 
 const CONFIG: &[Field] = &[("File", Struct(FILE)), ("Runtime", Struct(&[])), ("ConfigID", Line), ("ConfigName", Line)];
 
-const FILE: &[Field] = &[("Name", Line), ("UID", Line), ("GID", Line), ("Mode", Uint)];
+const FILE: &[Field] = &[("Name", Line), ("UID", Line), ("GID", Line), ("Mode", Uint32)];
 
 const PLUGIN: &[Field] =
     &[("Name", Line), ("Remote", Line), ("Privileges", List(&Struct(PRIVILEGE))), ("Disabled", Bool), ("Env", TEXTS)];
@@ -143,7 +143,7 @@ const ROLLOUT: &[Field] = &[
 const ENDPOINT: &[Field] = &[("Mode", Line), ("Ports", List(&Struct(PORT)))];
 
 const PORT: &[Field] =
-    &[("Name", Line), ("Protocol", Line), ("TargetPort", Uint), ("PublishedPort", Uint), ("PublishMode", Line)];
+    &[("Name", Line), ("Protocol", Line), ("TargetPort", Uint32), ("PublishedPort", Uint32), ("PublishMode", Line)];
 
 // === into what is judged ===
 
@@ -180,6 +180,10 @@ impl<'a> Reader<'a> {
         for (name, value) in fields(object, TASK) {
             let spec = &mut self.spec;
             match name {
+                // Pointers in Go, which null resets: limits and names are gone.
+                "Resources" if value.kind() == Kind::Null => spec.limits = ServiceLimits::default(),
+                "RestartPolicy" if value.kind() == Kind::Null => spec.restart_condition = None,
+                "LogDriver" if value.kind() == Kind::Null => spec.log_driver = None,
                 "ContainerSpec" => self.container(value),
                 "PluginSpec" => plugin(value, &mut spec.plugin),
                 "Resources" => {
@@ -198,10 +202,16 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// A pointer in Go, which a null resets. What was in it before stays judged.
+    /// A pointer in Go, which a null resets: names and what protects are gone. What is dangerous stays judged.
     fn container(&mut self, object: Value<'_, 'a>) {
         if object.kind() != Kind::Object {
             self.mounts = Slots::default();
+            if let Some(container) = &mut self.spec.container {
+                (container.image, container.user, container.dir) = (None, None, None);
+                container.capability_drop.clear();
+                container.read_only = false;
+                without_guards(&mut container.privileges);
+            }
             return;
         }
         let container = self.spec.container.get_or_insert_default();
@@ -225,7 +235,14 @@ impl<'a> Reader<'a> {
     }
 }
 
+fn without_guards(privileges: &mut Privileges<'_>) {
+    *privileges = Privileges { selinux: privileges.selinux, ..Privileges::default() };
+}
+
 fn privileges<'a>(object: Value<'_, 'a>, into: &mut Privileges<'a>) {
+    if object.kind() == Kind::Null {
+        without_guards(into);
+    }
     for (name, value) in fields(object, PRIVILEGES) {
         match name {
             "SELinuxContext" => {
@@ -241,6 +258,9 @@ fn privileges<'a>(object: Value<'_, 'a>, into: &mut Privileges<'a>) {
 }
 
 fn mode<'a>(object: Value<'_, 'a>, into: &mut Option<Text<'a>>) {
+    if object.kind() == Kind::Null {
+        *into = None;
+    }
     fields(object, GUARD_MODE).for_each(|(_, value)| some_text(value, into));
 }
 
@@ -269,6 +289,9 @@ fn plugin<'a>(object: Value<'_, 'a>, into: &mut Option<Text<'a>>) {
 }
 
 fn read_limits(object: Value<'_, '_>, limits: &mut ServiceLimits) {
+    if object.kind() == Kind::Null {
+        *limits = ServiceLimits::default();
+    }
     for (name, value) in fields(object, LIMITS) {
         match name {
             "MemoryBytes" => number(value, &mut limits.memory),

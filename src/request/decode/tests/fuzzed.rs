@@ -152,3 +152,44 @@ fn null_parts_of_a_network_take_back_their_names() {
         );
     }
 }
+
+#[test]
+fn null_parts_of_a_service_take_back_what_protects() {
+    let container = r#"{"Image":"i","ReadOnly":true,"CapabilityDrop":["ALL"],"Mounts":[{"Type":"bind"}],
+        "Privileges":{"NoNewPrivileges":true,"Seccomp":{"Mode":"default"},"AppArmor":{"Mode":"default"}}}"#;
+    let task = |again: &str| {
+        format!(
+            r#"{{"TaskTemplate":{{"ContainerSpec":{container},"Resources":{{"Limits":{{"Pids":1}}}},
+            "RestartPolicy":{{"Condition":"none"}},"LogDriver":{{"Name":"none"}}{again}}}}}"#
+        )
+    };
+    for (again, expected) in [
+        ("", "i true 1 true Some(\"default\") 1 Some(\"none\") true"),
+        (r#","ContainerSpec":null"#, " false 0 false None 1 Some(\"none\") true"),
+        (r#","ContainerSpec":{"Privileges":null}"#, "i true 1 false None 1 Some(\"none\") true"),
+        (r#","ContainerSpec":{"Privileges":{"Seccomp":null}}"#, "i true 1 true None 1 Some(\"none\") true"),
+        (r#","Resources":null"#, "i true 1 true Some(\"default\") 0 Some(\"none\") true"),
+        (r#","Resources":{"Limits":null}"#, "i true 1 true Some(\"default\") 0 Some(\"none\") true"),
+        (r#","RestartPolicy":null,"LogDriver":null"#, "i true 1 true Some(\"default\") 1 None false"),
+    ] {
+        let body = task(again);
+        let Body::ServiceSpec(spec) = decode(Operation::ServiceCreate, body.as_bytes()).body else { panic!("{body}") };
+        let container = spec.container.unwrap();
+        assert_eq!(container.mounts.len(), 1, "{again}");
+        let seen = format!(
+            "{} {} {} {} {:?} {} {:?} {}",
+            container.image.unwrap_or_default(),
+            container.read_only,
+            container.capability_drop.len(),
+            container.privileges.no_new_privileges,
+            container.privileges.seccomp,
+            spec.limits.pids,
+            spec.restart_condition,
+            spec.log_driver.is_some(),
+        );
+        assert_eq!(seen, expected, "{again}");
+    }
+    let ports = r#"{"EndpointSpec":{"Ports":[{"PublishedPort":4294967296}]}}"#;
+    let field = "EndpointSpec.Ports[0].PublishedPort".to_owned();
+    assert_eq!(odd_of(Operation::ServiceCreate, ports.as_bytes()), [(Irregular::Malformed, field)]);
+}
