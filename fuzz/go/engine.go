@@ -17,6 +17,7 @@ var kinds = []func() any{
 	func() any { return new(network) },
 	func() any { return new(connect) },
 	func() any { return new(checkpoint) },
+	func() any { return new(service) },
 }
 
 // create has HostConfig twice, as engines up to 26.1 do: under its own key, and embedded at the top level.
@@ -378,4 +379,147 @@ func (w *words) UnmarshalJSON(text []byte) error {
 	}
 	*w = list
 	return nil
+}
+
+// What a service is made of has names of its own for the same things.
+
+type service struct {
+	Name           string         `json:",omitempty"`
+	Labels         options        `json:",omitempty"`
+	TaskTemplate   task           `json:",omitempty"`
+	Mode           scale          `json:",omitempty"`
+	UpdateConfig   *rollout       `json:",omitempty"`
+	RollbackConfig *rollout       `json:",omitempty"`
+	Networks       []attachment   `json:",omitempty"`
+	EndpointSpec   *servicePublic `json:",omitempty"`
+}
+
+type task struct {
+	ContainerSpec         *taskContainer `json:",omitempty"`
+	PluginSpec            *plugin        `json:",omitempty"`
+	NetworkAttachmentSpec *struct {
+		ContainerID string
+	} `json:",omitempty"`
+	Resources     *taskResources `json:",omitempty"`
+	RestartPolicy *taskRestart   `json:",omitempty"`
+	Networks      []attachment   `json:",omitempty"`
+	LogDriver     *driver        `json:",omitempty"`
+	ForceUpdate   uint64         `json:",omitempty"`
+	Runtime       mode           `json:",omitempty"`
+}
+
+type taskContainer struct {
+	Image           string       `json:",omitempty"`
+	Command         []string     `json:",omitempty"`
+	Args            []string     `json:",omitempty"`
+	Env             []string     `json:",omitempty"`
+	Dir             string       `json:",omitempty"`
+	User            string       `json:",omitempty"`
+	Groups          []string     `json:",omitempty"`
+	Privileges      *privileges  `json:",omitempty"`
+	Mounts          []mount      `json:",omitempty"`
+	ReadOnly        bool         `json:",omitempty"`
+	Secrets         []*secretRef `json:",omitempty"`
+	Configs         []*configRef `json:",omitempty"`
+	Sysctls         options      `json:",omitempty"`
+	CapabilityAdd   []string     `json:",omitempty"`
+	CapabilityDrop  []string     `json:",omitempty"`
+	Ulimits         []*ulimit    `json:",omitempty"`
+	Hosts           []string     `json:",omitempty"`
+	Healthcheck     *healthcheck `json:",omitempty"`
+	Labels          options      `json:",omitempty"`
+	Hostname        string       `json:",omitempty"`
+	StopSignal      string       `json:",omitempty"`
+	StopGracePeriod *int64       `json:",omitempty"`
+	Init            *bool        `json:",omitempty"`
+	TTY             bool         `json:",omitempty"`
+	OpenStdin       bool         `json:",omitempty"`
+	Isolation       mode         `json:",omitempty"`
+}
+
+type privileges struct {
+	SELinuxContext *struct {
+		Disable bool   `json:",omitempty"`
+		User    string `json:",omitempty"`
+		Role    string `json:",omitempty"`
+		Type    string `json:",omitempty"`
+		Level   string `json:",omitempty"`
+	} `json:",omitempty"`
+	Seccomp         *guard `json:",omitempty"`
+	AppArmor        *guard `json:",omitempty"`
+	NoNewPrivileges bool   `json:",omitempty"`
+}
+
+type guard struct {
+	Mode mode `json:",omitempty"`
+}
+
+type secretRef struct {
+	SecretID   string `json:",omitempty"`
+	SecretName string `json:",omitempty"`
+}
+
+type configRef struct {
+	ConfigID   string `json:",omitempty"`
+	ConfigName string `json:",omitempty"`
+}
+
+type plugin struct {
+	Name     string   `json:",omitempty"`
+	Remote   string   `json:",omitempty"`
+	Disabled bool     `json:",omitempty"`
+	Env      []string `json:",omitempty"`
+}
+
+type taskResources struct {
+	Limits *struct {
+		NanoCPUs    int64 `json:",omitempty"`
+		MemoryBytes int64 `json:",omitempty"`
+		Pids        int64 `json:",omitempty"`
+	} `json:",omitempty"`
+	Reservations *struct {
+		NanoCPUs    int64 `json:",omitempty"`
+		MemoryBytes int64 `json:",omitempty"`
+	} `json:",omitempty"`
+}
+
+type taskRestart struct {
+	Condition   mode    `json:",omitempty"`
+	Delay       *int64  `json:",omitempty"`
+	MaxAttempts *uint64 `json:",omitempty"`
+	Window      *int64  `json:",omitempty"`
+}
+
+type attachment struct {
+	Target     string   `json:",omitempty"`
+	Aliases    []string `json:",omitempty"`
+	DriverOpts options  `json:",omitempty"`
+}
+
+type scale struct {
+	Replicated *struct {
+		Replicas *uint64 `json:",omitempty"`
+	} `json:",omitempty"`
+	Global *set `json:",omitempty"`
+}
+
+type rollout struct {
+	Parallelism   uint64 `json:",omitempty"`
+	Delay         int64  `json:",omitempty"`
+	Monitor       int64  `json:",omitempty"`
+	FailureAction string `json:",omitempty"`
+	Order         string `json:",omitempty"`
+}
+
+type servicePublic struct {
+	Mode  mode         `json:",omitempty"`
+	Ports []publicPort `json:",omitempty"`
+}
+
+type publicPort struct {
+	Name          string `json:",omitempty"`
+	Protocol      mode   `json:",omitempty"`
+	PublishMode   mode   `json:",omitempty"`
+	TargetPort    uint32 `json:",omitempty"`
+	PublishedPort uint32 `json:",omitempty"`
 }

@@ -20,11 +20,12 @@ pub enum Kind {
     Network,
     Connect,
     Checkpoint,
+    Service,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Create,
         Self::Start,
         Self::Update,
@@ -34,6 +35,7 @@ impl Kind {
         Self::Network,
         Self::Connect,
         Self::Checkpoint,
+        Self::Service,
     ];
 
     /// Where it is sent.
@@ -49,6 +51,7 @@ impl Kind {
             Self::Network => "/v1.41/networks/create",
             Self::Connect => "/v1.41/networks/x/connect",
             Self::Checkpoint => "/v1.41/containers/x/checkpoints",
+            Self::Service => "/v1.41/services/create",
         }
     }
 }
@@ -107,7 +110,11 @@ impl Inputs {
             mutate::bytes(&mut bytes, random);
             return Input { kind: Kind::Create, number, bytes, is_plain: false };
         }
-        let kind = if random.percent(75) { Kind::Create } else { Kind::ALL[random.below(Kind::ALL.len())] };
+        let kind = match random.below(100) {
+            0..70 => Kind::Create,
+            70..80 => Kind::Service,
+            _other => Kind::ALL[random.below(Kind::ALL.len())],
+        };
         let shape = &self.shapes[kind as usize];
         let is_plain = how < 32;
         let flat = kind == Kind::Start || !is_plain && random.percent(25);

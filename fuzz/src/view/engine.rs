@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::inputs::Kind;
 
-use super::{MountView, Rule, View, pair, port};
+use super::{NETWORKS, Rule, TASK_NETWORKS, View, WithOptions, pair, port};
 
 type Options = BTreeMap<String, String>;
 
@@ -222,6 +222,110 @@ struct Checkpoint {
     checkpoint_dir: String,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Service {
+    task_template: Task,
+    networks: Vec<Attachment>,
+    endpoint_spec: ServicePublic,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Task {
+    container_spec: TaskContainer,
+    plugin_spec: Option<serde::de::IgnoredAny>,
+    resources: TaskResources,
+    restart_policy: TaskRestart,
+    networks: Vec<Attachment>,
+    log_driver: Driver,
+    runtime: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct TaskContainer {
+    image: String,
+    dir: String,
+    user: String,
+    groups: Vec<String>,
+    privileges: Privileges,
+    mounts: Vec<EngineMount>,
+    read_only: bool,
+    secrets: Vec<Option<Reference>>,
+    configs: Vec<Option<Reference>>,
+    sysctls: Options,
+    capability_add: Vec<String>,
+    capability_drop: Vec<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Privileges {
+    #[serde(rename = "SELinuxContext")]
+    selinux: BTreeMap<String, serde::de::IgnoredAny>,
+    seccomp: Guard,
+    app_armor: Guard,
+    no_new_privileges: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Guard {
+    mode: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Reference {
+    #[serde(alias = "SecretID", alias = "ConfigID")]
+    id: String,
+    #[serde(alias = "SecretName", alias = "ConfigName")]
+    name: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct TaskResources {
+    limits: TaskLimits,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct TaskLimits {
+    #[serde(rename = "NanoCPUs")]
+    nano_cpus: i64,
+    memory_bytes: i64,
+    pids: i64,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct TaskRestart {
+    condition: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct Attachment {
+    target: String,
+    driver_opts: Options,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct ServicePublic {
+    ports: Vec<PublicPort>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+struct PublicPort {
+    protocol: String,
+    target_port: i64,
+    published_port: i64,
+}
+
 impl View {
     /// From the Go program's JSON.
     pub fn of_engine(kind: Kind, json: &str) -> serde_json::Result<Self> {
@@ -263,6 +367,7 @@ impl View {
                 view.exact("ConfigFrom", body.config_from.network);
                 view.put_set("Options", Rule::Danger, pairs(body.options));
             }
+            Kind::Service => service(&mut view, serde_json::from_str(json)?),
             Kind::Checkpoint => {
                 view.exact("CheckpointDir", serde_json::from_str::<Checkpoint>(json)?.checkpoint_dir);
             }
@@ -274,6 +379,42 @@ impl View {
         }
         Ok(view)
     }
+}
+
+fn service(view: &mut View, service: Service) {
+    let task = service.task_template;
+    let container = task.container_spec;
+    view.exact("Image", container.image);
+    view.exact("User", container.user);
+    view.exact("Dir", container.dir);
+    view.put("Groups", Rule::Danger, container.groups);
+    view.put("CapabilityAdd", Rule::Danger, container.capability_add);
+    view.put("CapabilityDrop", Rule::Guard, container.capability_drop);
+    for (name, references) in [("Secrets", container.secrets), ("Configs", container.configs)] {
+        let references = references.into_iter().map(Option::unwrap_or_default);
+        view.put(name, Rule::Danger, references.map(|it| if it.name.is_empty() { it.id } else { it.name }));
+    }
+    view.put_set("Sysctls", Rule::Danger, pairs(container.sysctls));
+    view.flag("ReadOnly", Rule::Guard, container.read_only);
+    view.exact("Seccomp", container.privileges.seccomp.mode);
+    view.exact("AppArmor", container.privileges.app_armor.mode);
+    view.flag("SELinuxContext", Rule::Danger, !container.privileges.selinux.is_empty());
+    view.flag("NoNewPrivileges", Rule::Guard, container.privileges.no_new_privileges);
+    mounts(view, container.mounts);
+    view.flag("PluginSpec", Rule::Danger, task.plugin_spec.is_some());
+    view.exact("Runtime", task.runtime);
+    view.limit("MemoryBytes", task.resources.limits.memory_bytes);
+    view.limit("NanoCPUs", task.resources.limits.nano_cpus);
+    view.limit("Pids", task.resources.limits.pids);
+    view.exact("Condition", task.restart_policy.condition);
+    view.exact("LogDriver", task.log_driver.name);
+    for (names, networks) in [(NETWORKS, service.networks), (TASK_NETWORKS, task.networks)] {
+        let each = networks.into_iter();
+        view.with_options(names, each.map(|it| WithOptions { told: it.target, options: pairs(it.driver_opts) }));
+    }
+    let ports = service.endpoint_spec.ports.into_iter();
+    let ports = ports.map(|port| format!("{} {}:{}", port.protocol, port.published_port, port.target_port));
+    view.put("Ports", Rule::Danger, ports);
 }
 
 fn create(view: &mut View, create: Create) {
@@ -372,18 +513,21 @@ fn restart_policy(view: &mut View, policy: RestartPolicy) {
 fn mounts(view: &mut View, mounts: Vec<EngineMount>) {
     let subpaths = mounts.iter().flat_map(|it| [&it.volume_options.subpath, &it.image_options.subpath]);
     view.put_set("Mounts' subpaths", Rule::Danger, subpaths.filter(|path| !path.is_empty()).cloned());
-    view.mounts(mounts.into_iter().map(|mount| MountView {
-        told: format!(
-            "{:?} {:?} {:?} {} {:?} {:?}",
-            mount.r#type,
-            mount.source,
-            mount.target,
-            mount.read_only,
-            mount.bind_options.propagation,
-            mount.volume_options.driver_config.name,
-        ),
-        of_driver: pairs(mount.volume_options.driver_config.options),
-    }));
+    view.with_options(
+        ["Mounts", "Mounts' driver options"],
+        mounts.into_iter().map(|mount| WithOptions {
+            told: format!(
+                "{:?} {:?} {:?} {} {:?} {:?}",
+                mount.r#type,
+                mount.source,
+                mount.target,
+                mount.read_only,
+                mount.bind_options.propagation,
+                mount.volume_options.driver_config.name,
+            ),
+            options: pairs(mount.volume_options.driver_config.options),
+        }),
+    );
 }
 
 fn pairs(map: Options) -> Vec<String> {

@@ -1,16 +1,16 @@
 //! As the gate has it.
 
-use tidewaiter::request::{Body, ContainerCreate, HostConfig, Mount, RestartPolicy, Text};
+use tidewaiter::request::{Body, ContainerCreate, HostConfig, Mount, RestartPolicy, ServiceSpec, Text};
 
-use super::{MountView, Rule, View, pair, port};
+use super::{NETWORKS, Rule, TASK_NETWORKS, View, WithOptions, pair, port};
 
 impl View {
     /// None if the body is not read.
     pub fn of_gate(body: &Body<'_>) -> Option<Self> {
         let mut view = Self::default();
         match body {
-            // A service's spec is not held against Go yet.
-            Body::Unread | Body::Build(_) | Body::ServiceSpec(_) => return None,
+            Body::Unread | Body::Build(_) => return None,
+            Body::ServiceSpec(body) => service(&mut view, body),
             Body::CheckpointCreate(body) => view.exact("CheckpointDir", or_empty(&body.dir)),
             Body::ContainerCreate(body) => create(&mut view, body),
             Body::ContainerStart(body) => host(&mut view, body),
@@ -50,6 +50,39 @@ impl View {
         }
         Some(view)
     }
+}
+
+fn service(view: &mut View, service: &ServiceSpec<'_>) {
+    let container = service.container.clone().unwrap_or_default();
+    view.exact("Image", or_empty(&container.image));
+    view.exact("User", or_empty(&container.user));
+    view.exact("Dir", or_empty(&container.dir));
+    view.put("Groups", Rule::Danger, texts(&container.groups));
+    view.put("CapabilityAdd", Rule::Danger, texts(&container.capability_add));
+    view.put("CapabilityDrop", Rule::Guard, texts(&container.capability_drop));
+    view.put("Secrets", Rule::Danger, texts(&container.secrets));
+    view.put("Configs", Rule::Danger, texts(&container.configs));
+    view.put_set("Sysctls", Rule::Danger, pairs(&container.sysctls));
+    view.flag("ReadOnly", Rule::Guard, container.read_only);
+    view.exact("Seccomp", or_empty(&container.privileges.seccomp));
+    view.exact("AppArmor", or_empty(&container.privileges.apparmor));
+    view.flag("SELinuxContext", Rule::Danger, container.privileges.selinux);
+    view.flag("NoNewPrivileges", Rule::Guard, container.privileges.no_new_privileges);
+    mounts(view, &container.mounts);
+    view.flag("PluginSpec", Rule::Danger, service.plugin.is_some());
+    view.exact("Runtime", or_empty(&service.runtime));
+    view.limit("MemoryBytes", service.limits.memory);
+    view.limit("NanoCPUs", service.limits.nano_cpus);
+    view.limit("Pids", service.limits.pids);
+    view.exact("Condition", or_empty(&service.restart_condition));
+    view.exact("LogDriver", service.log_driver.as_ref().map(|log| log.kind.as_ref()).unwrap_or_default());
+    for (names, networks) in [(NETWORKS, &service.networks), (TASK_NETWORKS, &service.task_networks)] {
+        let each = networks.iter();
+        let each = each.map(|it| WithOptions { told: it.network.to_string(), options: pairs(&it.driver_options) });
+        view.with_options(names, each);
+    }
+    let ports = service.ports.iter().map(|port| format!("{} {}:{}", port.protocol, port.published, port.target));
+    view.put("Ports", Rule::Danger, ports);
 }
 
 fn create(view: &mut View, create: &ContainerCreate<'_>) {
@@ -135,18 +168,21 @@ fn restart_policy(view: &mut View, policy: Option<&RestartPolicy<'_>>) {
 fn mounts(view: &mut View, mounts: &[Mount<'_>]) {
     let subpaths = mounts.iter().flat_map(|mount| &mount.subpaths).map(|path| path.as_ref());
     view.put_set("Mounts' subpaths", Rule::Danger, subpaths);
-    view.mounts(mounts.iter().map(|mount: &Mount<'_>| MountView {
-        told: format!(
-            "{:?} {:?} {:?} {} {:?} {:?}",
-            mount.kind,
-            mount.source,
-            mount.target,
-            mount.read_only,
-            mount.propagation.as_deref().unwrap_or_default(),
-            mount.driver.as_deref().unwrap_or_default(),
-        ),
-        of_driver: pairs(&mount.driver_options),
-    }));
+    view.with_options(
+        ["Mounts", "Mounts' driver options"],
+        mounts.iter().map(|mount: &Mount<'_>| WithOptions {
+            told: format!(
+                "{:?} {:?} {:?} {} {:?} {:?}",
+                mount.kind,
+                mount.source,
+                mount.target,
+                mount.read_only,
+                mount.propagation.as_deref().unwrap_or_default(),
+                mount.driver.as_deref().unwrap_or_default(),
+            ),
+            options: pairs(&mount.driver_options),
+        }),
+    );
 }
 
 fn or_empty(text: &Option<Text<'_>>) -> String {

@@ -20,6 +20,9 @@ enum Rule {
     Told,
 }
 
+const NETWORKS: [&str; 2] = ["Networks", "Networks' options"];
+const TASK_NETWORKS: [&str; 2] = ["TaskTemplate.Networks", "TaskTemplate.Networks' options"];
+
 /// Fields and what is in them, as text.
 #[derive(Debug, Default)]
 pub struct View(BTreeMap<&'static str, (Rule, Vec<String>)>);
@@ -35,7 +38,7 @@ impl View {
     pub fn misses(&self, engine: &Self, later: bool) -> Vec<String> {
         self.against(engine, |rule, ours, theirs| match rule {
             Rule::Danger => theirs.iter().all(|one| ours.contains(one)),
-            Rule::Guard => ours.iter().all(|one| theirs.contains(one)),
+            Rule::Guard => ours.iter().all(|one| one.is_empty() || theirs.contains(one)),
             Rule::Exact => ours == theirs || later && theirs.is_empty(),
             Rule::Limit => ours == theirs || ours.is_empty(),
             Rule::Told => true,
@@ -84,20 +87,22 @@ impl View {
         self.put("SecurityOpt's guard", Rule::Guard, guards);
     }
 
-    fn mounts(&mut self, mounts: impl IntoIterator<Item = MountView>) {
+    /// Things, each with its options.
+    fn with_options(&mut self, names: [&'static str; 2], things: impl IntoIterator<Item = WithOptions>) {
         let (mut all, mut options) = (Vec::new(), Vec::new());
-        for MountView { told, of_driver } in mounts {
-            options.extend(of_driver.into_iter().map(|option| format!("{told} {option}")));
+        for WithOptions { told, options: its } in things {
+            options.extend(its.into_iter().map(|option| format!("{told} {option}")));
             all.push(told);
         }
-        self.put("Mounts", Rule::Danger, all);
-        self.put_set("Mounts' driver options", Rule::Danger, options);
+        let [name, of_options] = names;
+        self.put(name, Rule::Danger, all);
+        self.put_set(of_options, Rule::Danger, options);
     }
 }
 
-struct MountView {
+struct WithOptions {
     told: String,
-    of_driver: Vec<String>,
+    options: Vec<String>,
 }
 
 fn pair(key: &str, value: &str) -> String {
