@@ -206,7 +206,7 @@ fn structure(fields: &BTreeMap<String, Shape>, may: impl Fn(&str) -> bool, rando
 fn string(name: &str, random: &mut Random) -> Node {
     let other = random.percent(10);
     let from = match name {
-        "CapAdd" | "CapDrop" | "Capabilities" => CAPABILITIES,
+        "CapAdd" | "CapDrop" | "Capabilities" | "CapabilityAdd" | "CapabilityDrop" => CAPABILITIES,
         _ if other => WORDS,
         "Type" => &["bind", "volume", "tmpfs", "image", "", "npipe", "json-file", "syslog"],
         "Binds" => &["/etc:/h", "/srv/data:/d:ro", "vol:/v", "/anonymous", "/:/h:rshared", "/srv/data/../..:/x"],
