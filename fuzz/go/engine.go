@@ -16,6 +16,7 @@ var kinds = []func() any{
 	func() any { return new(volume) },
 	func() any { return new(network) },
 	func() any { return new(connect) },
+	func() any { return new(disconnect) },
 	func() any { return new(checkpoint) },
 	func() any { return new(service) },
 }
@@ -118,6 +119,11 @@ type fromNet struct {
 type connect struct {
 	Container      string    `json:",omitempty"`
 	EndpointConfig *endpoint `json:",omitempty"`
+}
+
+type disconnect struct {
+	Container string
+	Force     bool
 }
 
 type checkpoint struct {

@@ -19,13 +19,14 @@ pub enum Kind {
     Volume,
     Network,
     Connect,
+    Disconnect,
     Checkpoint,
     Service,
 }
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Create,
         Self::Start,
         Self::Update,
@@ -34,6 +35,7 @@ impl Kind {
         Self::Volume,
         Self::Network,
         Self::Connect,
+        Self::Disconnect,
         Self::Checkpoint,
         Self::Service,
     ];
@@ -50,6 +52,7 @@ impl Kind {
             Self::Volume => "/v1.41/volumes/create",
             Self::Network => "/v1.41/networks/create",
             Self::Connect => "/v1.41/networks/x/connect",
+            Self::Disconnect => "/v1.41/networks/x/disconnect",
             Self::Checkpoint => "/v1.41/containers/x/checkpoints",
             Self::Service => "/v1.41/services/create",
         }

@@ -218,6 +218,12 @@ struct Connect {
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
+struct Disconnect {
+    container: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
 struct Checkpoint {
     checkpoint_dir: String,
 }
@@ -371,6 +377,7 @@ impl View {
             Kind::Checkpoint => {
                 view.exact("CheckpointDir", serde_json::from_str::<Checkpoint>(json)?.checkpoint_dir);
             }
+            Kind::Disconnect => view.exact("Container", serde_json::from_str::<Disconnect>(json)?.container),
             Kind::Connect => {
                 let body: Connect = serde_json::from_str(json)?;
                 view.exact("Container", body.container);

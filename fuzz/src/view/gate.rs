@@ -43,6 +43,7 @@ impl View {
                 view.exact("ConfigFrom", or_empty(&body.config_from));
                 view.put_set("Options", Rule::Danger, pairs(&body.options));
             }
+            Body::NetworkDisconnect(body) => view.exact("Container", or_empty(&body.container)),
             Body::NetworkConnect(body) => {
                 view.exact("Container", or_empty(&body.container));
                 view.put_set("DriverOpts", Rule::Danger, pairs(&body.driver_options));
