@@ -1,5 +1,7 @@
 //! The stable vocabulary: every check, its risk, the ATT&CK techniques it speaks of, and what the built-in profiles make of it.
 
+use std::sync::Arc;
+
 use super::Reaction;
 use crate::request::Irregular;
 
@@ -148,5 +150,68 @@ impl Check {
             Irregular::Http2 => Self::RequestHttp2,
             Irregular::UnknownField => Self::RequestUnknownField,
         }
+    }
+}
+
+/// What a finding is of: a check of ours, or a rule of the site's own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CheckId {
+    /// A check of ours.
+    Builtin(Check),
+    /// A `[[rule]]` of the policy file, by its id: `site.memory-limit`.
+    Site(Arc<str>),
+}
+
+/// Risk weight of a site's rule: what it means is not known.
+const SITE_RISK: u8 = 1;
+
+impl CheckId {
+    /// The stable id: `mount.host-path`, `site.memory-limit`.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Builtin(check) => check.id(),
+            Self::Site(id) => id,
+        }
+    }
+
+    /// Risk weight, 0–5.
+    pub const fn risk(&self) -> u8 {
+        match self {
+            Self::Builtin(check) => check.risk(),
+            Self::Site(_) => SITE_RISK,
+        }
+    }
+
+    /// ATT&CK technique ids; none for a site's rule.
+    pub const fn attack(&self) -> &'static [&'static str] {
+        match self {
+            Self::Builtin(check) => check.attack(),
+            Self::Site(_) => &[],
+        }
+    }
+
+    /// The check of ours, if it is one.
+    pub const fn builtin(&self) -> Option<Check> {
+        match self {
+            Self::Builtin(check) => Some(*check),
+            Self::Site(_) => None,
+        }
+    }
+
+    /// Whether it says that the request cannot be read in exactly one way.
+    pub(super) fn is_of_request(&self) -> bool {
+        self.builtin().is_some_and(Check::is_of_request)
+    }
+}
+
+impl From<Check> for CheckId {
+    fn from(check: Check) -> Self {
+        Self::Builtin(check)
+    }
+}
+
+impl PartialEq<Check> for CheckId {
+    fn eq(&self, check: &Check) -> bool {
+        self.builtin() == Some(*check)
     }
 }

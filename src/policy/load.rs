@@ -16,7 +16,7 @@ use super::image::ImagePattern;
 use super::principal::Principal;
 use super::profile::Profile;
 use super::resolve::Resolver;
-use super::{Check, Mode, lint, raw};
+use super::{CheckId, Mode, lint, raw};
 use crate::diagnostic::{Diagnostic, Severity, Source};
 
 /// A validated policy.
@@ -40,7 +40,7 @@ pub struct Policy {
 /// A known-good exception.
 #[derive(Debug, Clone)]
 pub(super) struct Exception {
-    pub(super) checks: Vec<Check>,
+    pub(super) checks: Vec<CheckId>,
     pub(super) principals: Vec<String>,
     pub(super) images: Vec<ImagePattern>,
     pub(super) reason: String,

@@ -21,7 +21,7 @@ mod mount;
 // What it comes to.
 mod summary;
 
-pub use check::Check;
+pub use check::{Check, CheckId};
 pub use facts::{
     EngineFacts, Facts, HeldImage, HeldNetwork, HeldVolume, Joined, Known, Maker, RealPath, Stored, StoredExec,
     StoredMount,

@@ -6,7 +6,7 @@ use globset::GlobMatcher;
 
 use super::image::ImagePattern;
 use super::mount::{Paths, clean, is_system};
-use super::{Check, Mode, Reaction};
+use super::{Check, CheckId, Mode, Reaction};
 use crate::request::{ApiVersion, Class};
 
 /// A resolved profile: built in, or a file's with everything inherited.
@@ -16,7 +16,7 @@ pub(super) struct Profile {
     /// `None`: built in.
     pub(super) extends: Option<String>,
     pub(super) mode: Option<Mode>,
-    pub(super) reactions: HashMap<Check, Reaction>,
+    pub(super) reactions: HashMap<CheckId, Reaction>,
     pub(super) images: Vec<ImagePattern>,
     pub(super) image_proof: ImageProof,
     pub(super) capabilities: Vec<String>,
@@ -106,7 +106,7 @@ impl Profile {
             name: name.to_owned(),
             extends: None,
             mode: None,
-            reactions: Check::ALL.iter().map(|&check| (check, reaction(check))).collect(),
+            reactions: Check::ALL.iter().map(|&check| (check.into(), reaction(check))).collect(),
             images: Vec::new(),
             image_proof: if name == "restricted" { ImageProof::Digest } else { ImageProof::Name },
             capabilities: Vec::new(),
@@ -151,7 +151,7 @@ impl Profile {
 
     pub(super) fn reaction(&self, check: Check) -> Reaction {
         // A check that is in no table is refused.
-        self.reactions.get(&check).copied().unwrap_or(Reaction::Deny)
+        self.reactions.get(&check.into()).copied().unwrap_or(Reaction::Deny)
     }
 }
 

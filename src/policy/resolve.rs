@@ -11,7 +11,7 @@ use super::load::{Exception, File, error, nearest, warning};
 use super::mount::clean;
 use super::principal::{Matcher, Principal};
 use super::profile::{Bind, Profile, Publish};
-use super::{Check, Reaction, raw};
+use super::{Check, CheckId, Reaction, raw};
 use crate::diagnostic::Diagnostic;
 use crate::request::{ApiVersion, Class};
 
@@ -96,15 +96,16 @@ impl Resolver {
         if let Some(proof) = raw.image_proof {
             profile.image_proof = proof;
             // What is asked for is meant: an image without proof is as good as not listed, unless a reaction says otherwise.
-            profile.reactions.insert(Check::ImageUnproven, profile.reaction(Check::ImageNotAllowed));
+            profile.reactions.insert(Check::ImageUnproven.into(), profile.reaction(Check::ImageNotAllowed));
         }
         profile.join = raw.join.unwrap_or(profile.join);
         if let Some(own_only) = raw.own_only {
             profile.own_only = own_only;
             if own_only {
-                profile
-                    .reactions
-                    .extend([(Check::ContainerForeign, Reaction::Deny), (Check::ContainerUnseen, Reaction::Deny)]);
+                profile.reactions.extend([
+                    (Check::ContainerForeign.into(), Reaction::Deny),
+                    (Check::ContainerUnseen.into(), Reaction::Deny),
+                ]);
             }
         }
         self.reactions(raw, &mut profile);
@@ -167,12 +168,13 @@ impl Resolver {
         }
     }
 
-    fn checks(&mut self, pattern: &Spanned<String>) -> Vec<Check> {
+    fn checks(&mut self, pattern: &Spanned<String>) -> Vec<CheckId> {
         let matcher = globset::Glob::new(pattern.get_ref()).ok().map(|glob| glob.compile_matcher());
-        let fits = |check: &&Check| matcher.as_ref().is_some_and(|matcher| matcher.is_match(check.id()));
-        let checks: Vec<Check> = Check::ALL.iter().filter(fits).copied().collect();
+        let fits = |check: &CheckId| matcher.as_ref().is_some_and(|matcher| matcher.is_match(check.id()));
+        let all: Vec<CheckId> = Check::ALL.iter().map(|check| (*check).into()).collect();
+        let checks: Vec<CheckId> = all.iter().filter(|check| fits(check)).cloned().collect();
         if checks.is_empty() {
-            let ids: Vec<&str> = Check::ALL.iter().map(|check| check.id()).collect();
+            let ids: Vec<&str> = all.iter().map(CheckId::id).collect();
             let help = nearest(pattern.get_ref(), &ids).unwrap_or_default();
             self.fail(pattern, &format!("'{}' names no check", pattern.get_ref()), &help);
         }

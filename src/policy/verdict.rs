@@ -1,6 +1,6 @@
 //! A decision is a value: what to do, for whom, and every finding behind it.
 
-use super::{Check, Mode};
+use super::{Check, CheckId, Mode};
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,8 +28,8 @@ pub enum Reaction {
 /// One thing that a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The check.
-    pub check: Check,
+    /// The check, or the site's rule.
+    pub check: CheckId,
     /// The field that made it fire: `HostConfig.Binds[0]`.
     pub field: String,
     /// The value or the words for it; never a secret.
@@ -79,7 +79,8 @@ impl Verdict {
     /// then only the client's own bytes say what was meant.
     pub fn permit(&self) -> Option<Permit> {
         let faithful = self.findings.iter().any(|finding| {
-            finding.check.is_of_request() && !matches!(finding.check, Check::RequestUnknownField | Check::RequestOldApi)
+            let harmless = [Check::RequestUnknownField, Check::RequestOldApi];
+            finding.check.is_of_request() && harmless.iter().all(|check| finding.check != *check)
         });
         match self.action {
             Action::Deny => None,

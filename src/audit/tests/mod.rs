@@ -94,7 +94,7 @@ fn peer() -> Peer {
 
 fn verdict(action: Action) -> Verdict {
     let finding = Finding {
-        check: Check::Privileged,
+        check: Check::Privileged.into(),
         field: "HostConfig.Privileged".into(),
         detail: "true".into(),
         reaction: Reaction::Deny,

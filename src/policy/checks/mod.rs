@@ -64,7 +64,7 @@ impl<'p> Found<'p> {
         let field = format!("{}{}", self.within, field.as_ref());
         let (field, detail) = (shown(&field, MAX_FIELD), shown(detail, MAX_DETAIL));
         let reaction = self.profile.reaction(check);
-        self.findings.push(Finding { check, field, detail, reaction, exception: None });
+        self.findings.push(Finding { check: check.into(), field, detail, reaction, exception: None });
     }
 
     /// Adds a finding if there is something to say.
