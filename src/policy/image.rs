@@ -75,6 +75,17 @@ impl Image {
         }
     }
 
+    /// In full: `docker.io/library/busybox:latest`, `sha256:…`, for every tag `docker.io/library/busybox`; `None` for the start
+    /// of an id.
+    pub(super) fn whole(&self) -> Option<String> {
+        match self {
+            Self::Id(id) => Some(id.clone()),
+            Self::IdPrefix => None,
+            Self::Name(name) => Some(name.whole()),
+            Self::Repository(name) => Some(format!("{}/{}", name.registry(), name.repository())),
+        }
+    }
+
     pub(super) fn is_latest(&self) -> bool {
         match self {
             Self::Name(name) => name.digest().is_none() && name.tag().is_none_or(|tag| tag == "latest"),

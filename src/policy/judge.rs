@@ -3,6 +3,7 @@
 use super::checks::{self, Found};
 use super::facts::Facts;
 use super::principal::Principal;
+use super::rule::Scene;
 use super::{Action, Check, Finding, Mode, Policy, Reaction, Verdict};
 use crate::peer::Peer;
 use crate::request::Call;
@@ -25,6 +26,8 @@ pub fn judge(policy: &Policy, peer: &Peer, call: &Call<'_>, facts: &Facts<'_>) -
         found.add_if(!admin, Check::PrincipalNonAdmin, "peer", name);
     }
     let mut findings = found.findings;
+    let scene = Scene { call, peer, known: facts.known, principal: name, admin, profile: &profile.name };
+    findings.extend(policy.rules.judge(profile, scene));
     for finding in &mut findings {
         except(policy, name, call, facts, finding);
     }

@@ -16,6 +16,7 @@ use super::image::ImagePattern;
 use super::principal::Principal;
 use super::profile::Profile;
 use super::resolve::Resolver;
+use super::rule::{self, Rules};
 use super::{CheckId, Mode, lint, raw};
 use crate::diagnostic::{Diagnostic, Severity, Source};
 
@@ -35,6 +36,7 @@ pub struct Policy {
     /// What applies where a name leads nowhere, which loading has ruled out.
     pub(super) restricted: Profile,
     pub(super) exceptions: Vec<Exception>,
+    pub(super) rules: Rules,
 }
 
 /// A known-good exception.
@@ -58,6 +60,7 @@ pub(super) struct File {
     pub(super) fallback: Option<raw::Fallback>,
     pub(super) profiles: Vec<(Spanned<String>, raw::Profile)>,
     pub(super) exceptions: Vec<raw::Exception>,
+    pub(super) rules: Vec<raw::Rule>,
 }
 
 impl Policy {
@@ -75,6 +78,7 @@ impl Policy {
             profiles,
             restricted,
             exceptions: Vec::new(),
+            rules: Rules::none(),
         }
     }
 
@@ -86,11 +90,13 @@ impl Policy {
         let mut found = Vec::new();
         let file = read(&source.text, &mut found);
         let (profiles, restricted) = builtins();
-        let mut resolver = Resolver { found, profiles };
+        let rules = rule::compile(&file.rules, &source.text, &mut found);
+        let mut resolver = Resolver { found, profiles, rules: rule::ids(&file.rules) };
         let profiles = resolver.profiles(&file);
         let principals = resolver.principals(&file);
         let fallback = resolver.fallback(&file);
         let exceptions = resolver.exceptions(&file);
+        file.rules.iter().flat_map(|rule| &rule.profiles).for_each(|name| resolver.known_profile(name));
         let mut found = resolver.found;
         found.extend(lint::check(&file, &profiles));
         if found.iter().any(|diagnostic| diagnostic.severity == Severity::Error) {
@@ -110,6 +116,7 @@ impl Policy {
             profiles,
             restricted,
             exceptions,
+            rules,
         };
         Ok((policy, found))
     }
@@ -186,7 +193,7 @@ fn read(text: &str, found: &mut Vec<Diagnostic>) -> File {
             "exception" => file.exceptions = many(value, found),
             "profile" => file.profiles = named(value, found),
             "an0693" => found.push(warning(key.span(), "[an0693] is read by the watch, which is not in this version")),
-            "rule" => found.push(error(key.span(), "[[rule]] is not in this version", Some("remove it"))),
+            "rule" => file.rules = many(value, found),
             other => found.push(error(key.span(), &format!("unknown key '{other}'"), nearest(other, &KEYS).as_deref())),
         }
     }

@@ -12,6 +12,8 @@ mod principal;
 mod profile;
 mod raw;
 mod resolve;
+// The site's own checks.
+mod rule;
 // The judgement.
 mod checks;
 mod facts;

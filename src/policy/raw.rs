@@ -87,6 +87,17 @@ pub(super) struct Exception {
     pub(super) expires: Option<Spanned<Datetime>>,
 }
 
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct Rule {
+    pub(super) id: Spanned<String>,
+    pub(super) when: Spanned<String>,
+    pub(super) message: Spanned<String>,
+    pub(super) reaction: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) profiles: Vec<Spanned<String>>,
+}
+
 /// Reads a reaction.
 pub(super) fn reaction(text: &str) -> Option<Reaction> {
     match text {

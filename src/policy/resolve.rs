@@ -1,6 +1,7 @@
 //! From what is written to what applies: names that lead somewhere, patterns that compile, lists that are inherited.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -21,6 +22,8 @@ pub(super) struct Resolver {
     pub(super) found: Vec<Diagnostic>,
     /// The built-in ones, then those resolved so far.
     pub(super) profiles: BTreeMap<String, Profile>,
+    /// Ids of the site's rules.
+    pub(super) rules: Vec<Arc<str>>,
 }
 
 impl Resolver {
@@ -171,7 +174,8 @@ impl Resolver {
     fn checks(&mut self, pattern: &Spanned<String>) -> Vec<CheckId> {
         let matcher = globset::Glob::new(pattern.get_ref()).ok().map(|glob| glob.compile_matcher());
         let fits = |check: &CheckId| matcher.as_ref().is_some_and(|matcher| matcher.is_match(check.id()));
-        let all: Vec<CheckId> = Check::ALL.iter().map(|check| (*check).into()).collect();
+        let site = self.rules.iter().map(|id| CheckId::Site(Arc::clone(id)));
+        let all: Vec<CheckId> = Check::ALL.iter().map(|check| (*check).into()).chain(site).collect();
         let checks: Vec<CheckId> = all.iter().filter(|check| fits(check)).cloned().collect();
         if checks.is_empty() {
             let ids: Vec<&str> = all.iter().map(CheckId::id).collect();
@@ -256,7 +260,7 @@ impl Resolver {
         fallback.profile.get_ref().clone()
     }
 
-    fn known_profile(&mut self, name: &Spanned<String>) {
+    pub(super) fn known_profile(&mut self, name: &Spanned<String>) {
         if !self.profiles.contains_key(name.get_ref()) {
             let known: Vec<&str> = self.profiles.keys().map(String::as_str).collect();
             let help = nearest(name.get_ref(), &known).unwrap_or_default();

@@ -152,13 +152,27 @@ impl Asked {
             // Writing to a String does not fail.
             _ = write!(out, "/v{version}");
         }
+        self.write_path(route, &mut out);
+        self.query.write(&mut out);
+        out
+    }
+
+    /// The canonical path without its version and query; what stands before the query of a target that matched no pattern.
+    pub fn canonical_path(&self) -> String {
+        let Some(route) = self.route else {
+            return self.target.split('?').next().unwrap_or_default().to_owned();
+        };
+        let mut out = String::new();
+        self.write_path(route, &mut out);
+        out
+    }
+
+    fn write_path(&self, route: &Route, out: &mut String) {
         let resource = self.resource.as_deref().unwrap_or_default();
         let checkpoint = self.checkpoint.as_deref().unwrap_or_default();
         for part in route.spell(resource, checkpoint) {
-            escape(&mut out, part, Place::Path);
+            escape(out, part, Place::Path);
         }
-        self.query.write(&mut out);
-        out
     }
 }
 

@@ -71,6 +71,14 @@ pub struct ContainerCreate<'a> {
     pub user: Option<Text<'a>>,
     /// `WorkingDir`
     pub working_dir: Option<Text<'a>>,
+    /// `Entrypoint`
+    pub entrypoint: Vec<Text<'a>>,
+    /// `Cmd`
+    pub cmd: Vec<Text<'a>>,
+    /// Names in `Env`; the values may be secrets.
+    pub env: Vec<Text<'a>>,
+    /// `Labels`
+    pub labels: Vec<(Text<'a>, Text<'a>)>,
     /// Keys of `Volumes`: paths of anonymous volumes on Docker.
     pub volumes: Vec<Text<'a>>,
     /// Keys of `ExposedPorts`.

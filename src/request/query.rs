@@ -1,7 +1,7 @@
 //! The query string, read as Go's `url.ParseQuery` and the engine's `httputils` read it.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::asked::irregular;
 use super::escape::{Place, escape, unescape};
@@ -48,6 +48,12 @@ impl Query {
     /// The first value of a key, which is the one the engine uses.
     pub fn first(&self, key: &str) -> Option<&str> {
         self.pairs.iter().find(|(k, _)| k == key).map(|(_, v)| v.as_str())
+    }
+
+    /// Each key with its first value, in order of the keys.
+    pub fn firsts(&self) -> BTreeMap<&str, &str> {
+        // Of equal keys the last that is collected stays.
+        self.pairs.iter().rev().map(|(key, value)| (key.as_str(), value.as_str())).collect()
     }
 
     /// All values of a key.

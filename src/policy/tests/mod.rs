@@ -9,6 +9,7 @@ mod lists;
 mod mistakes;
 mod readings;
 mod roads;
+mod rules;
 mod service;
 mod summary;
 
@@ -305,7 +306,7 @@ id = "x"
         "extends itself",
         "no principal 'cj'",
         "needs a reason",
-        "[[rule]] is not",
+        "missing field `when`",
         "set-uid",
     ] {
         assert!(found.iter().any(|message| message.contains(expected)), "{expected} in {found:#?}");

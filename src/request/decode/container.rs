@@ -2,7 +2,7 @@
 
 use super::host::Reader;
 use super::json::{Kind, Value};
-use super::read::{keys, options, some_text, without_guards};
+use super::read::{keys, names, options, some_text, without_guards, words};
 use super::schema::{CONTAINER_CREATE, ENDPOINT, FLAT, NETWORKING};
 use super::walk::{fields, numbered};
 use crate::request::{ContainerCreate, Endpoint, HostConfig, Text};
@@ -54,6 +54,10 @@ fn merged<'a>(object: Value<'_, 'a>) -> Merged<'a> {
             "Image" => some_text(value, &mut create.image),
             "User" => some_text(value, &mut create.user),
             "WorkingDir" => some_text(value, &mut create.working_dir),
+            "Entrypoint" => words(value, &mut create.entrypoint),
+            "Cmd" => words(value, &mut create.cmd),
+            "Env" => names(value, &mut create.env),
+            "Labels" => options(value, &mut create.labels),
             "Volumes" => keys(value, &mut create.volumes),
             "ExposedPorts" => keys(value, &mut create.exposed_ports),
             "HostConfig" => {

@@ -72,6 +72,14 @@ pub(super) fn keys<'a>(value: Value<'_, 'a>, into: &mut Vec<Text<'a>>) {
     into.extend(value.members().map(|(key, _)| key));
 }
 
+/// What stands before the `=` of each element.
+pub(super) fn names<'a>(value: Value<'_, 'a>, into: &mut Vec<Text<'a>>) {
+    into.extend(value.elements().filter_map(Value::text).map(|pair| match pair {
+        Text::Borrowed(pair) => Text::Borrowed(pair.split('=').next().unwrap_or_default()),
+        Text::Owned(pair) => Text::Owned(pair.split('=').next().unwrap_or_default().to_owned()),
+    }));
+}
+
 pub(super) fn options<'a>(value: Value<'_, 'a>, into: &mut Vec<(Text<'a>, Text<'a>)>) {
     into.extend(value.members().map(|(key, value)| (key, value.text().unwrap_or_default())));
 }
