@@ -277,3 +277,85 @@ pub(super) fn map<'a>(pairs: impl Iterator<Item = (Text<'a>, Text<'a>)>, room: &
 fn too_many() -> String {
     format!("too large, more than {MAX_ELEMENTS} elements")
 }
+
+#[cfg(test)]
+mod tests {
+    use cel::Value;
+    use cel::objects::Key;
+    use http::{HeaderMap, Method, Version};
+
+    use super::super::shape::Shape;
+    use super::*;
+    use crate::peer::{CallerContainer, Group, UnixPeer};
+    use crate::policy::{HeldImage, Stored};
+    use crate::request::{Head, read};
+
+    const BODY: &str = r#"{"Image":"a","HostConfig":{"Mounts":[{"Type":"bind","Source":"/a"}],"Devices":[{}],
+        "PortBindings":{"80/tcp":[{"HostPort":"1"}]},"Binds":["/a:/b"],"CapAdd":["x"],"Tmpfs":{"/t":""},
+        "LogConfig":{"Type":"local"}}}"#;
+
+    fn names(shape: Shape, into: &mut BTreeSet<String>) {
+        match shape {
+            Shape::Bool | Shape::Int | Shape::Text => {}
+            Shape::List(of) | Shape::Map(of) => names(*of, into),
+            Shape::Record(fields) => fields.iter().for_each(|(name, shape)| {
+                into.insert((*name).to_owned());
+                names(*shape, into);
+            }),
+        }
+    }
+
+    fn fits(value: &Value, shape: Shape, at: &str) {
+        match (value, shape) {
+            (Value::Bool(_), Shape::Bool) | (Value::Int(_), Shape::Int) | (Value::String(_), Shape::Text) => {}
+            (Value::List(all), Shape::List(of)) => all.iter().for_each(|one| fits(one, *of, at)),
+            (Value::Map(all), Shape::Map(of)) => all.map.values().for_each(|one| fits(one, *of, at)),
+            (Value::Map(all), Shape::Record(fields)) => {
+                assert_eq!(all.map.len(), fields.len(), "{at}");
+                for (name, shape) in fields {
+                    let one = all.map.get(&Key::from(*name)).unwrap_or_else(|| panic!("no {at}.{name}"));
+                    fits(one, *shape, &format!("{at}.{name}"));
+                }
+            }
+            (value, shape) => panic!("{at} is {value:?}, not {shape:?}"),
+        }
+    }
+
+    #[test]
+    fn every_value_has_the_shape_that_rules_are_checked_against() {
+        let mut used = BTreeSet::new();
+        names(Shape::Record(VARIABLES), &mut used);
+        let image = HeldImage { id: "sha256:1".into(), repo_digests: vec!["a@b".into()] };
+        let stored = Stored { body: BODY.into(), reference: "a".into(), image, ..Stored::default() };
+        let known = Known { container: Some(stored), ..Known::default() };
+        let peer = Peer::Unix(Box::new(UnixPeer {
+            uid: Some(1),
+            gid: Some(1),
+            groups: vec![Group { gid: 1, name: Some("g".into()) }],
+            container: Some(CallerContainer { id: "i".into(), image: None }),
+            ..UnixPeer::default()
+        }));
+        let mut built = 0;
+        for (target, body) in [
+            ("/v1.41/containers/create?name=a", BODY),
+            ("/v1.41/containers/x/exec", r#"{"Cmd":["a"]}"#),
+            ("/v1.41/containers/x/update", "{}"),
+        ] {
+            let uri = target.parse().unwrap();
+            let headers = HeaderMap::new();
+            let head = Head { method: &Method::POST, uri: &uri, version: Version::HTTP_11, headers: &headers };
+            let asked = read(&head);
+            let call = Call::decode(&asked, body.as_bytes());
+            let scene = Scene { call: &call, peer: &peer, known: &known, principal: "p", admin: true, profile: "q" };
+            let values = Values::new(scene, &used);
+            for (name, shape) in VARIABLES {
+                let value: Value = values.build(name).unwrap().as_ref().try_into().unwrap();
+                if value != Value::Null {
+                    built += 1;
+                    fits(&value, *shape, name);
+                }
+            }
+        }
+        assert_eq!(built, 3 * (VARIABLES.len() - 3) + 3, "create, exec and update are one call's each");
+    }
+}

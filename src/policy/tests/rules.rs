@@ -232,7 +232,7 @@ fn mistake(when: &str) -> (String, String) {
     let source = Source { path: "policy.toml".into(), text: text.clone() };
     let found = Policy::parse(&source).map_or_else(|found| found, |_| panic!("{when} is taken"));
     assert_eq!(found.len(), 1, "{when}: {found:#?}");
-    (found[0].message.clone(), text[found[0].span.clone().unwrap()].to_owned())
+    (found[0].message.clone(), text.get(found[0].span.clone().unwrap()).unwrap().to_owned())
 }
 
 #[test]
@@ -318,6 +318,16 @@ fn mistakes_of_every_rule_are_told_at_once_with_the_others() {
     }
     let too_many: String = (0..65).map(|at| rule("false").replace("site.test", &format!("site.r{at}"))).collect();
     assert!(mistakes(&with(&too_many)).iter().any(|message| message.contains("more than 64 rules")));
+}
+
+/// The longest that a rule within bounds takes on this thread's stack, which is that of a worker.
+#[test]
+fn the_deepest_expression_that_is_taken_fits_the_stack_of_a_worker() {
+    let deep = format!("operation == 'a'{}", " == true".repeat(28));
+    assert!(refuses(&format!("!({deep})"), 7, "GET", "/info", "") != refuses(&deep, 7, "GET", "/info", ""));
+    let groups = "peer.groups.all(a, ".repeat(5);
+    assert!(!refuses(&format!("{}operation == 'a'{}", "(".repeat(8), ")".repeat(8)), 7, "GET", "/info", ""));
+    assert!(mistake(&format!("{groups}true{}", ")".repeat(5))).0.starts_with("may take too long"));
 }
 
 #[test]
