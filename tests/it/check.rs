@@ -126,6 +126,24 @@ fn what_a_policy_comes_to_as_json() {
 }
 
 #[test]
+fn a_mistake_in_a_rule_is_shown_inside_its_expression() {
+    let policy = r#"version = 1
+[[rule]]
+id      = "site.memory-limit"
+when    = "operation == 'ContainerCreate' && create.HostConfig.Memmory == 0"
+message = "set a memory limit (--memory)"
+[[rule]]
+id      = "site.team"
+when    = """
+operation == 'ContainerCreate'
+  && !('team' in create.Labels"""
+message = "say whose it is (--label team=…)"
+"#;
+    let config = format!("policy = 'policy.toml'\n{PLACES}");
+    assert_snapshot!(check(&[("tidewaiter.toml", &config), ("policy.toml", policy)], &[]));
+}
+
+#[test]
 fn wrong_usage_is_2() {
     let mut command = Command::cargo_bin("tidewaiter").unwrap();
     command.args(["check", "--no-such-flag"]).assert().code(2);

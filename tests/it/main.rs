@@ -17,6 +17,7 @@ mod facts;
 mod journal;
 mod kill;
 mod own;
+mod rules;
 mod service;
 mod support;
 mod wire;

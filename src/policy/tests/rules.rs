@@ -331,6 +331,15 @@ fn the_deepest_expression_that_is_taken_fits_the_stack_of_a_worker() {
 }
 
 #[test]
+fn the_rules_that_the_starter_policy_shows_are_read() {
+    let text = include_str!("../../../conf/policy.toml");
+    let shown = text.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)).skip_while(|line| *line != "[[rule]]");
+    let shown: Vec<&str> = shown.filter(|line| *line != "#").collect();
+    assert_eq!(mistakes(&format!("{text}\n{}", shown.join("\n"))), [""; 0]);
+    assert_eq!(shown.iter().filter(|line| **line == "[[rule]]").count(), 3);
+}
+
+#[test]
 fn no_check_of_ours_has_a_sites_name() {
     assert!(Check::ALL.iter().all(|check| !check.id().starts_with("site.")));
 }
