@@ -71,19 +71,20 @@ impl<'s> Names<'s> {
             Expr::Select(select) => self.select(expression, select),
             Expr::Call(call) => self.call(expression, call),
             Expr::List(list) => {
-                let mut kinds = list.elements.iter().map(|element| self.kind(element)).collect::<Vec<_>>().into_iter();
-                let first = kinds.find(|kind| *kind != Kind::Null).unwrap_or(Kind::Any);
-                let all_alike = kinds.all(|kind| kind == first || kind == Kind::Null);
-                Kind::List(Box::new(if all_alike { first } else { Kind::Any }))
+                let kinds: Vec<Kind> = list.elements.iter().map(|element| self.kind(element)).collect();
+                let element = kinds.into_iter().reduce(|one, other| self.join(expression, &one, &other));
+                Kind::List(Box::new(element.unwrap_or(Kind::Any)))
             }
             Expr::Map(map) => {
+                let mut value = Kind::Any;
                 for entry in &map.entries {
                     if let EntryExpr::MapEntry(entry) = &entry.expr {
                         self.kind(&entry.key);
-                        self.kind(&entry.value);
+                        let next = self.kind(&entry.value);
+                        value = self.join(expression, &value, &next);
                     }
                 }
-                Kind::Map(Box::new(Kind::Any))
+                Kind::Map(Box::new(value))
             }
             Expr::Comprehension(comprehension) => self.comprehension(comprehension),
             Expr::Struct(message) => {
@@ -175,7 +176,7 @@ impl<'s> Names<'s> {
             }
             (op::CONDITIONAL, false, [test, yes, no]) => {
                 self.want(at, test, &Kind::Bool);
-                if yes == no { yes.clone() } else { Kind::Any }
+                self.join(at, yes, no)
             }
             (op::EQUALS | op::NOT_EQUALS, false, [Kind::Null, _] | [_, Kind::Null]) => Kind::Bool,
             (
@@ -297,8 +298,7 @@ impl<'s> Names<'s> {
 
     fn sum(&mut self, at: &Expression, one: &Kind, other: &Kind) -> Kind {
         match (one, other) {
-            (Kind::List(first), Kind::List(second)) if **first == Kind::Any || first == second => other.clone(),
-            (Kind::List(_), Kind::List(_)) => Kind::List(Box::new(Kind::Any)),
+            (Kind::List(_), Kind::List(_)) => self.join(at, one, other),
             (one, other)
                 if one.may_be(other) && !matches!(one, Kind::Bool | Kind::Record(_) | Kind::Map(_) | Kind::Null) =>
             {
@@ -310,6 +310,27 @@ impl<'s> Names<'s> {
             }
             (one, other) => {
                 self.fail(at, &format!("adds {} to {}", other.name(), one.name()), None);
+                Kind::Any
+            }
+        }
+    }
+
+    /// What is either the one or the other. Records of different kinds are told: of what both may be nothing would be known,
+    /// not even which of its fields are used.
+    fn join(&mut self, at: &Expression, one: &Kind, other: &Kind) -> Kind {
+        match (one, other) {
+            (Kind::Any | Kind::Null, kind) | (kind, Kind::Any | Kind::Null) => kind.clone(),
+            (Kind::List(one), Kind::List(other)) => Kind::List(Box::new(self.join(at, one, other))),
+            (Kind::Map(one), Kind::Map(other)) => Kind::Map(Box::new(self.join(at, one, other))),
+            (one, other) if one == other => one.clone(),
+            (one, other) => {
+                if one.holds_record() || other.holds_record() {
+                    self.fail(
+                        at,
+                        "mixes a record with something else",
+                        Some("write a condition for each, joined by ||"),
+                    );
+                }
                 Kind::Any
             }
         }
@@ -408,6 +429,14 @@ impl Kind {
             // Fields that no rule names are left out, so that comparing whole records would tell nothing.
             (Self::Record(_), Self::Record(_)) => false,
             (one, other) => one == other,
+        }
+    }
+
+    fn holds_record(&self) -> bool {
+        match self {
+            Self::Record(_) => true,
+            Self::List(of) | Self::Map(of) => of.holds_record(),
+            Self::Any | Self::Null | Self::Bool | Self::Number | Self::Text => false,
         }
     }
 

@@ -1,7 +1,8 @@
 //! What a call hands to a rule: built when a rule first asks for it, and only those fields that some rule names.
 //!
 //! Written so that a rule cannot be talked around by another spelling: capabilities are upper-case and without `CAP_`, paths
-//! on the host are clean. Everything is bounded ([`MAX_ELEMENTS`], [`MAX_BYTES`]); what is larger is not cut but fails.
+//! on the host are clean. Everything is bounded ([`MAX_ELEMENTS`], [`MAX_BYTES`]): what is larger is not cut, but fails each
+//! rule that asks for the variable it is in.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::OnceLock;
@@ -94,10 +95,11 @@ impl<'a> Values<'a> {
 
     /// The container that the call acts on, as the engine has it.
     fn container(&self) -> Built<'a> {
-        let known = self.scene.known;
+        let Scene { call, known, .. } = self.scene;
         let Some(stored) = &known.container else {
             let is_asked = known.unreachable.is_none() && known.missing.is_empty();
-            return if is_asked { Ok(Box::new(CelNull)) } else { Err("the engine could not be asked".to_owned()) };
+            let is_none = is_asked || call.target().is_none();
+            return if is_none { Ok(Box::new(CelNull)) } else { Err("the engine could not be asked".to_owned()) };
         };
         let read = stored_container(&stored.body).ok_or("the engine's view of it cannot be read")?;
         container::container(&read, self.used)

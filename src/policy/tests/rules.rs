@@ -1,6 +1,8 @@
 //! Site rules: what they find, what they refuse to be, and what happens where they cannot say.
 
 use jiff::Timestamp;
+use proptest::prelude::{any, prop, proptest};
+use proptest::sample::select;
 
 use super::{caller, judged, mistakes, policy};
 use crate::diagnostic::Source;
@@ -257,6 +259,19 @@ fn mistakes_in_an_expression_are_told_where_they_are() {
         ("query.all(k, kk == 'a')", "there is no variable 'kk'", "kk"),
         ("peer.uid.exists(g, true)", "a number cannot be gone through", "uid"),
         ("peer == principal", "compares a record with a record", "=="),
+        ("[create, exec].exists(c, c != null && 'User' in c)", "mixes a record with something else", "["),
+        ("{'a': create, 'b': 1}.b == 1", "mixes a record with something else", "{"),
+        ("(true ? create : exec) != null", "mixes a record with something else", "?"),
+        (
+            "create != null && create.HostConfig.Mounts.filter(m, m.ReadOnly).all(m, m.Tipe == 'bind')",
+            "there is no 'Tipe' here",
+            "Tipe",
+        ),
+        (
+            "create != null && create.HostConfig.Mounts.map(m, m.Type).all(t, t.Type == 'bind')",
+            "text has no 'Type'",
+            "Type",
+        ),
         ("'ö' == operation || opration == 'ö'", "there is no variable 'opration'", "opration"),
         ("Foo{a: 1} == operation", "there is no type 'Foo'", ""),
     ] {
@@ -328,6 +343,29 @@ fn the_deepest_expression_that_is_taken_fits_the_stack_of_a_worker() {
     let groups = "peer.groups.all(a, ".repeat(5);
     assert!(!refuses(&format!("{}operation == 'a'{}", "(".repeat(8), ")".repeat(8)), 7, "GET", "/info", ""));
     assert!(mistake(&format!("{groups}true{}", ")".repeat(5))).0.starts_with("may take too long"));
+}
+
+/// Words and signs of CEL, and what lies between them and nonsense.
+const TOKENS: &str = "create exec container image query peer principal operation x k null true 1 0 9223372036854775807 2.5 3u \
+    'a' 'ContainerCreate' b'a' [ ] ( ) { } : , ? . == != < in && || ! + - * / % .size() .all(x, .map(x, .filter(k, .exists(x, \
+    .startsWith( has( int( string( .HostConfig .Memory .Labels .uid ö";
+
+proptest! {
+    /// The gate ends at a panic: neither a rule that an operator writes nor a body that a client sends may cause one.
+    #[test]
+    fn no_expression_and_no_body_ends_the_gate(
+        tokens in prop::collection::vec(select(TOKENS.split_whitespace().collect::<Vec<_>>()), 1..12),
+        memory in any::<i64>(),
+        label in any::<String>(),
+    ) {
+        let source = Source { path: "policy.toml".into(), text: with(&rule(&tokens.join(" "))) };
+        if let Ok((policy, _)) = Policy::parse(&source) {
+            let label = serde_json::Value::from(label);
+            let body = format!(r#"{{"Image":"a","Labels":{{{label}:{label}}},"HostConfig":{{"Memory":{memory}}}}}"#);
+            let verdict = judged(&policy, 7, "POST", CREATE, &body);
+            assert_eq!(verdict.permit().is_none(), !said(&verdict).is_empty());
+        }
+    }
 }
 
 #[test]
