@@ -15,8 +15,8 @@ use super::container;
 use super::cost::{MAX_BYTES, MAX_ELEMENTS};
 use super::shape::VARIABLES;
 use crate::peer::Peer;
-use crate::policy::Known;
 use crate::policy::image::Image;
+use crate::policy::{Known, checks};
 use crate::request::{Body, Call, Operation, Text, stored_container};
 
 /// What a rule is asked about.
@@ -141,21 +141,30 @@ impl<'a> Values<'a> {
         record.finish()
     }
 
-    /// The image that a create names, or that the container was made from.
+    /// The image that a create, a pull or a push names, or that the container was made from.
     fn image(&self) -> Built<'a> {
         let Scene { call, known, .. } = self.scene;
-        let stored = known.container.as_ref();
-        let asked = if let Body::ContainerCreate(create) = &call.body {
-            create.image.as_deref()
-        } else {
-            stored.map(|stored| stored.reference.as_str())
+        let asked = call.asked;
+        let pulled = asked.query.first("fromImage").filter(|name| !name.is_empty());
+        let pulled = pulled.filter(|_| asked.operation == Operation::ImageCreate);
+        let pushed = asked.resource.as_deref().filter(|_| asked.operation == Operation::ImagePush);
+        let in_registry = pulled.or(pushed);
+        let (name, held) = match (&call.body, in_registry, &known.container) {
+            (Body::ContainerCreate(create), _, _) => {
+                (create.image.as_deref().unwrap_or_default(), known.image.as_ref())
+            }
+            (_, Some(name), _) => (name, None),
+            (_, None, Some(stored)) => (stored.reference.as_str(), Some(&stored.image)),
+            (_, None, None) => return Ok(Box::new(CelNull)),
         };
-        let held = known.image.as_ref().or(stored.map(|stored| &stored.image));
-        let Some(asked) = asked else { return Ok(Box::new(CelNull)) };
+        // A name that cannot be read is handed over as it is written: it must not look like no image at all.
+        let image = match in_registry {
+            Some(_) => checks::images_of(call, known).into_iter().next(),
+            None => Image::parse(name).map(|image| image.known_as(name, held)),
+        };
         let mut record = Record::new(self.used);
         record.field("reference", |room| {
-            let image = Image::parse(asked).map(|image| image.known_as(asked, held));
-            text(&image.and_then(|image| image.whole()).unwrap_or_else(|| asked.to_owned()).into(), room)
+            text(&image.and_then(|image| image.whole()).unwrap_or_else(|| name.to_owned()).into(), room)
         });
         record.field("id", |room| text(&held.map(|held| Text::Borrowed(held.id.as_str())).unwrap_or_default(), room));
         record.field("repo_digests", |room| {
