@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use super::values::{Built, Record, Room, flag, list, map, number, text, texts};
 use crate::policy::mount::clean;
 use crate::request::{
-    ContainerCreate, ContainerUpdate, Device, ExecCreate, HostConfig, Mount, PortBinding, RestartPolicy, Text,
+    ContainerCreate, ContainerUpdate, Device, ExecCreate, HostConfig, Mount, PortBinding, RestartPolicy, ServiceSpec,
+    Text,
 };
 
 type Used = BTreeSet<String>;
@@ -140,6 +141,42 @@ pub(super) fn update<'a>(update: &ContainerUpdate<'a>, used: &Used) -> Built<'a>
     record.field("Memory", |_room| number(update.memory.unwrap_or_default()));
     record.field("PidsLimit", |_room| number(update.pids_limit.unwrap_or_default()));
     record.field("RestartPolicy", |room| restart_policy(update.restart_policy.as_ref(), used, room));
+    record.finish()
+}
+
+/// What a swarm makes containers from. Without a container's spec it is that of a plugin, and has an empty one here.
+pub(super) fn service<'a>(service: &ServiceSpec<'a>, used: &Used) -> Built<'a> {
+    let spec = service.container.clone().unwrap_or_default();
+    let container = |_room: &mut Room| {
+        let mut record = Record::new(used);
+        record.field("Image", |room| some(spec.image.as_ref(), room));
+        record.field("User", |room| some(spec.user.as_ref(), room));
+        record.field("Mounts", |room| list(spec.mounts.iter(), room, |one, room| mount(one, used, room)));
+        for (name, values) in [("CapabilityAdd", &spec.capability_add), ("CapabilityDrop", &spec.capability_drop)] {
+            record.field(name, |room| texts(values.iter().map(|name| capability(name)), room));
+        }
+        record.field("ReadOnly", |_room| flag(spec.read_only));
+        record.field("Secrets", |room| all(&spec.secrets, room));
+        record.field("Configs", |room| all(&spec.configs, room));
+        record.finish()
+    };
+    let limits = |_room: &mut Room| {
+        let mut record = Record::new(used);
+        record.field("MemoryBytes", |_room| number(service.limits.memory));
+        record.field("NanoCPUs", |_room| number(service.limits.nano_cpus));
+        record.field("Pids", |_room| number(service.limits.pids));
+        record.finish()
+    };
+    let resources = |_room: &mut Room| {
+        let mut record = Record::new(used);
+        record.field("Limits", limits);
+        record.finish()
+    };
+    let mut task = Record::new(used);
+    task.field("ContainerSpec", container);
+    task.field("Resources", resources);
+    let mut record = Record::new(used);
+    record.field("TaskTemplate", |_room| task.finish());
     record.finish()
 }
 

@@ -22,7 +22,7 @@ use Shape::{Bool, Int, List, Map, Record, Text};
 const TEXTS: Shape = List(&Text);
 const PAIRS: Shape = Map(&Text);
 
-/// Every variable. `create`, `exec`, `update`, `container` and `image` are null where a call has none.
+/// Every variable. `create`, `exec`, `update`, `service`, `container` and `image` are null where a call has none.
 pub(super) const VARIABLES: Fields = &[
     ("operation", Text),
     ("method", Text),
@@ -35,6 +35,7 @@ pub(super) const VARIABLES: Fields = &[
     ("create", Record(CONTAINER)),
     ("exec", Record(EXEC)),
     ("update", Record(UPDATE)),
+    ("service", Record(&[("TaskTemplate", Record(TASK))])),
     ("container", Record(CONTAINER)),
     ("image", Record(IMAGE)),
 ];
@@ -56,6 +57,23 @@ const IMAGE: Fields = &[("reference", Text), ("id", Text), ("repo_digests", TEXT
 const EXEC: Fields = &[("Privileged", Bool), ("User", Text), ("WorkingDir", Text), ("Cmd", TEXTS)];
 
 const UPDATE: Fields = &[("Memory", Int), ("PidsLimit", Int), ("RestartPolicy", Record(RESTART_POLICY))];
+
+const TASK: Fields = &[
+    (
+        "ContainerSpec",
+        Record(&[
+            ("Image", Text),
+            ("User", Text),
+            ("Mounts", List(&Record(MOUNT))),
+            ("CapabilityAdd", TEXTS),
+            ("CapabilityDrop", TEXTS),
+            ("ReadOnly", Bool),
+            ("Secrets", TEXTS),
+            ("Configs", TEXTS),
+        ]),
+    ),
+    ("Resources", Record(&[("Limits", Record(&[("MemoryBytes", Int), ("NanoCPUs", Int), ("Pids", Int)]))])),
+];
 
 const CONTAINER: Fields = &[
     ("Image", Text),

@@ -71,7 +71,7 @@ impl<'a> Values<'a> {
             }
             "principal" => self.principal(),
             "peer" => self.peer(),
-            "create" | "exec" | "update" => self.body(variable),
+            "create" | "exec" | "update" | "service" => self.body(variable),
             "container" => self.container(),
             "image" => self.image(),
             unknown => Err(format!("there is no variable '{unknown}'")),
@@ -81,16 +81,22 @@ impl<'a> Values<'a> {
     /// The body, if it is the one that this variable is for.
     fn body(&self, variable: &str) -> Built<'a> {
         let call = self.scene.call;
-        let of = match (variable, &call.body) {
+        let of: &[Operation] = match (variable, &call.body) {
             ("create", Body::ContainerCreate(create)) => return container::container(create, self.used),
             ("exec", Body::ExecCreate(exec)) => return container::exec(exec, self.used),
             ("update", Body::ContainerUpdate(update)) => return container::update(update, self.used),
-            ("create", _other) => Operation::ContainerCreate,
-            ("exec", _other) => Operation::ContainerExec,
-            (_update, _other) => Operation::ContainerUpdate,
+            ("service", Body::ServiceSpec(service)) => return container::service(service, self.used),
+            ("create", _other) => &[Operation::ContainerCreate],
+            ("exec", _other) => &[Operation::ContainerExec],
+            ("update", _other) => &[Operation::ContainerUpdate],
+            (_service, _other) => &[Operation::ServiceCreate, Operation::ServiceUpdate],
         };
         // What could not be read is no reason to let a call pass.
-        if call.asked.operation == of { Err("the body cannot be read".to_owned()) } else { Ok(Box::new(CelNull)) }
+        if of.contains(&call.asked.operation) {
+            Err("the body cannot be read".to_owned())
+        } else {
+            Ok(Box::new(CelNull))
+        }
     }
 
     /// The container that the call acts on, as the engine has it.
@@ -141,7 +147,7 @@ impl<'a> Values<'a> {
         record.finish()
     }
 
-    /// The image that a create, a pull or a push names, or that the container was made from.
+    /// The image that a create, a service, a pull or a push names, or that the container was made from.
     fn image(&self) -> Built<'a> {
         let Scene { call, known, .. } = self.scene;
         let asked = call.asked;
@@ -150,8 +156,8 @@ impl<'a> Values<'a> {
         let pushed = asked.resource.as_deref().filter(|_| asked.operation == Operation::ImagePush);
         let in_registry = pulled.or(pushed);
         let (name, held) = match (&call.body, in_registry, &known.container) {
-            (Body::ContainerCreate(create), _, _) => {
-                (create.image.as_deref().unwrap_or_default(), known.image.as_ref())
+            (Body::ContainerCreate(_) | Body::ServiceSpec(_), _, _) => {
+                (call.body.image().unwrap_or_default(), known.image.as_ref())
             }
             (_, Some(name), _) => (name, None),
             (_, None, Some(stored)) => (stored.reference.as_str(), Some(&stored.image)),
@@ -351,6 +357,7 @@ mod tests {
             ("/v1.41/containers/create?name=a", BODY),
             ("/v1.41/containers/x/exec", r#"{"Cmd":["a"]}"#),
             ("/v1.41/containers/x/update", "{}"),
+            ("/v1.41/services/create", r#"{"TaskTemplate":{"ContainerSpec":{"Image":"a","Mounts":[{}]}}}"#),
         ] {
             let uri = target.parse().unwrap();
             let headers = HeaderMap::new();
@@ -367,6 +374,6 @@ mod tests {
                 }
             }
         }
-        assert_eq!(built, 3 * (VARIABLES.len() - 3) + 3, "create, exec and update are one call's each");
+        assert_eq!(built, 4 * (VARIABLES.len() - 4) + 4, "create, exec, update and service are one call's each");
     }
 }

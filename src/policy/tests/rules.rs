@@ -116,6 +116,32 @@ fn a_rule_sees_who_asks_and_what() {
             true,
         ),
         ("'all' in query && query.all == '1'", 7, "GET", "/containers/json?all=1&all=0", "", true),
+        ("operation == 'ContainerDelete' && has(query.force)", 7, "DELETE", "/containers/x", "", false),
+    ] {
+        assert_eq!(refuses(when, uid, method, target, body), expected, "{when}");
+    }
+}
+
+#[test]
+fn a_rule_sees_images_and_services() {
+    for (when, uid, method, target, body, expected) in [
+        (
+            "service != null && service.TaskTemplate.Resources.Limits.MemoryBytes == 0",
+            7,
+            "POST",
+            "/v1.41/services/create",
+            r#"{"TaskTemplate":{"ContainerSpec":{"Image":"a"}}}"#,
+            true,
+        ),
+        (
+            "service != null && 'SYS_ADMIN' in service.TaskTemplate.ContainerSpec.CapabilityAdd \
+             && image.reference == 'docker.io/library/x:latest'",
+            7,
+            "POST",
+            "/v1.41/services/x/update?version=1",
+            r#"{"TaskTemplate":{"ContainerSpec":{"Image":"x","CapabilityAdd":["cap_sys_admin"]}}}"#,
+            true,
+        ),
         (
             "image != null && !image.reference.startsWith('registry.example.com/')",
             7,
@@ -133,7 +159,6 @@ fn a_rule_sees_who_asks_and_what() {
             true,
         ),
         ("image != null && image.reference == 'docker.io/b/a'", 7, "POST", "/v1.41/images/b/a/push", "", true),
-        ("operation == 'ContainerDelete' && has(query.force)", 7, "DELETE", "/containers/x", "", false),
     ] {
         assert_eq!(refuses(when, uid, method, target, body), expected, "{when}");
     }
