@@ -66,7 +66,7 @@ fn a_host_config_is_seen_whatever_its_spelling() {
 #[test]
 fn every_judged_field_is_read() {
     let body = create_of(
-        r#""User":"0","WorkingDir":"/w","Volumes":{"/v":{}},"ExposedPorts":{"80/tcp":{}},
+        r#""User":"0","Entrypoint":["e"],"Env":["A=secret=x","B"],"Labels":{"l":"m"},"WorkingDir":"/w","Volumes":{"/v":{}},"ExposedPorts":{"80/tcp":{}},
         "NetworkingConfig":{"EndpointsConfig":{"host":{"DriverOpts":{"k":"v"}}}},"HostConfig":{
         "VolumesFrom":["a:ro"],"VolumeDriver":"d","Tmpfs":{"/t":"exec"},"PidMode":"host","IpcMode":"container:x",
         "UTSMode":"host","UsernsMode":"host","CgroupnsMode":"private","Cgroup":"container:x","CgroupParent":"/../../x",
