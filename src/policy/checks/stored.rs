@@ -94,6 +94,12 @@ fn without_defaults(container: &mut ContainerCreate<'_>, cgroup_v1: bool) {
     if cgroup_v1 && host.cgroupns_mode.as_deref() == Some("host") {
         host.cgroupns_mode = None;
     }
+    // What is privileged or shares these with the host has a finding of its own, and no label could confine it.
+    let is_host = |mode: &Option<Text<'_>>| mode.as_deref() == Some("host");
+    let is_unlabelled = host.privileged || is_host(&host.pid_mode) || is_host(&host.ipc_mode);
+    if is_unlabelled && matches!(host.security_opt.as_slice(), [option] if option == "label=disable") {
+        host.security_opt.clear();
+    }
     let holds_all = |paths: &Vec<Text<'_>>, all: &[&str]| all.iter().all(|path| paths.iter().any(|held| held == path));
     host.masked_paths.take_if(|paths| holds_all(paths, &MASKED));
     host.readonly_paths.take_if(|paths| holds_all(paths, &READ_ONLY));

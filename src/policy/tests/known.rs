@@ -156,6 +156,20 @@ fn old_volumes_and_links_are_seen_through() {
 }
 
 #[test]
+fn the_label_that_the_engine_disables_itself_is_no_finding() {
+    for (host, expected) in [
+        (r#"{"Privileged":true,"SecurityOpt":["label=disable"]}"#, "privileged container.HostConfig.Privileged"),
+        (r#"{"PidMode":"host","SecurityOpt":["label=disable"]}"#, "namespace.pid.host container.HostConfig.PidMode"),
+        (r#"{"IpcMode":"host","SecurityOpt":["label=disable"]}"#, "namespace.ipc.host container.HostConfig.IpcMode"),
+        (r#"{"SecurityOpt":["label=disable"]}"#, "security.selinux container.HostConfig.SecurityOpt[0]"),
+    ] {
+        assert_eq!(refused_for(START, "", &on(stored(host), own())), [expected], "{host}");
+    }
+    let both = r#"{"Privileged":true,"SecurityOpt":["label=disable","seccomp=unconfined"]}"#;
+    assert_eq!(refused_for(START, "", &on(stored(both), own())).len(), 3);
+}
+
+#[test]
 fn whose_a_container_is_decides_for_those_who_have_only_their_own() {
     let other = Some(Maker { principal: "ann".into(), image_id: None });
     for request in [START, "GET /containers/web/json", "DELETE /containers/web", "POST /containers/web/kill"] {
