@@ -17,7 +17,7 @@ use crate::listen::{self, AcceptTrouble, Accepted, BindError, Door};
 use crate::peer::{Lookup, Peer};
 use crate::proxy::{self, Client, Gate, Limits};
 use crate::runtime::{self, Termination, Watch};
-use crate::store::{Launch, Store, StoreError};
+use crate::store::{Approved, Launch, Store, StoreError};
 
 /// The program cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -114,11 +114,13 @@ fn open_store(config: &Config) -> Result<Store, RunError> {
 /// If the journal or the index cannot be read or written; the index is then as before.
 pub fn rebuild_store(store: &Store, journal: &Path) -> Result<u64, RunError> {
     let mut follower = Follower::open_from_start(journal).map_err(RunError::Records)?;
-    let mut launches = Vec::new();
+    let (mut launches, mut approved) = (Vec::new(), Vec::new());
     while let Some(line) = follower.try_next().map_err(RunError::Records)? {
-        launches.extend(line.record().as_ref().and_then(Launch::from_record));
+        let Some(record) = line.record() else { continue };
+        launches.extend(Launch::from_record(&record));
+        approved.extend(Approved::from_record(&record));
     }
-    Ok(store.rebuild(launches.into_iter())?)
+    Ok(store.rebuild(launches.into_iter(), approved.into_iter())?)
 }
 
 /// Keeps one door: accepts and serves until told to drain, then waits for what is open. Dropped, it cuts its connections.

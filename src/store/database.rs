@@ -1,21 +1,21 @@
-//! The database: one table of launches.
+//! The database: a table of launches, and one of approvals.
 
 use std::fs::DirBuilder;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, TransactionBehavior, params};
 
-use super::Launch;
+use super::{Approved, Launch, approved};
 
 /// Name of the file in the state directory.
 const FILE: &str = "launches.sqlite";
 
-/// Version of the tables; a file of another version is not touched.
-const VERSION: i64 = 1;
+/// What leads from each version of the tables to the next. A file of a version beyond is not touched.
+const STEPS: [&str; 2] = [LAUNCHES, APPROVALS];
 
-const TABLES: &str = "
+const LAUNCHES: &str = "
     CREATE TABLE launch (
         container TEXT PRIMARY KEY,
         principal TEXT NOT NULL,
@@ -23,6 +23,32 @@ const TABLES: &str = "
         time      TEXT NOT NULL,
         image     TEXT NOT NULL,
         image_id  TEXT
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Times are milliseconds since 1970.
+const APPROVALS: &str = "
+    CREATE TABLE approval (
+        id        TEXT PRIMARY KEY,
+        key       BLOB NOT NULL,
+        principal TEXT NOT NULL,
+        uid       INTEGER,
+        user      TEXT,
+        summary   TEXT NOT NULL,
+        record    TEXT NOT NULL,
+        asked     INTEGER NOT NULL,
+        state     TEXT NOT NULL CHECK (state IN ('pending', 'approved', 'rejected', 'used')),
+        until     INTEGER NOT NULL,
+        by_uid    INTEGER,
+        by_user   TEXT
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX approval_key ON approval (key);
+    CREATE TABLE approved (
+        made      TEXT PRIMARY KEY,
+        approval  TEXT NOT NULL,
+        principal TEXT NOT NULL,
+        uid       INTEGER,
+        findings  TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
 ";
 
@@ -39,9 +65,13 @@ pub enum StoreError {
     Directory(std::io::Error),
     /// It was written by another version of this program.
     #[error(
-        "{FILE} in the state directory is of version {0}, and this program writes {VERSION}; remove it: it is rebuilt"
+        "{FILE} in the state directory is of version {0}, and this program writes {now}; remove it: it is rebuilt",
+        now = STEPS.len()
     )]
     Version(i64),
+    /// The kernel gives no random bytes for an id.
+    #[error("cannot make an id: {0}")]
+    Random(getrandom::Error),
     /// The runtime is going down.
     #[error("the gate is stopping")]
     Stopping,
@@ -66,14 +96,10 @@ impl Store {
         connection.pragma_update(None, "journal_mode", "WAL")?;
         connection.pragma_update(None, "synchronous", "NORMAL")?;
         connection.busy_timeout(std::time::Duration::from_secs(5))?;
-        let version = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
-        match version {
-            0 => {
-                let made = format!("BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {VERSION}; COMMIT;");
-                connection.execute_batch(&made)?;
-            }
-            VERSION => {}
-            other => return Err(StoreError::Version(other)),
+        let version: i64 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+        let steps = usize::try_from(version).ok().and_then(|version| STEPS.get(version..));
+        for (step, next) in steps.ok_or(StoreError::Version(version))?.iter().zip(version + 1..) {
+            connection.execute_batch(&format!("BEGIN IMMEDIATE; {step} PRAGMA user_version = {next}; COMMIT;"))?;
         }
         Ok(Self { connection: Arc::new(Mutex::new(connection)), is_new: version == 0 })
     }
@@ -106,30 +132,66 @@ impl Store {
         .await
     }
 
-    /// Replaces everything by what a journal says, in one step; returns how many launches that are.
+    /// Replaces who made what by what a journal says, in one step; returns how many launches that are. What waits for approval
+    /// stays.
     ///
     /// # Errors
     /// If it cannot be written; then everything is as before.
-    pub fn rebuild(&self, launches: impl Iterator<Item = Launch>) -> Result<u64, StoreError> {
+    pub fn rebuild(
+        &self,
+        launches: impl Iterator<Item = Launch>,
+        approved: impl Iterator<Item = Approved>,
+    ) -> Result<u64, StoreError> {
         let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
         let transaction = connection.transaction()?;
-        transaction.execute("DELETE FROM launch", [])?;
+        transaction.execute_batch("DELETE FROM launch; DELETE FROM approved")?;
         let mut count = 0;
         for launch in launches {
             insert(&transaction, &launch)?;
             count += 1;
         }
+        for approved in approved {
+            approved::insert(&transaction, &approved)?;
+        }
         transaction.commit()?;
         Ok(count)
     }
 
+    /// Runs a transaction that a crash of the machine does not undo: what is used up must not come back.
+    pub(super) async fn durably<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
+        self.with_mut(move |connection| {
+            connection.pragma_update(None, "synchronous", "FULL")?;
+            let ran = connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(|transaction| {
+                let done = run(&transaction)?;
+                transaction.commit()?;
+                Ok(done)
+            });
+            if let Err(error) = connection.pragma_update(None, "synchronous", "NORMAL") {
+                tracing::warn!(%error, "writes to the state directory stay slow");
+            }
+            ran
+        })
+        .await
+    }
+
     /// Runs a statement beside the calls: a disk may be slow.
-    async fn with<T: Send + 'static>(
+    pub(super) async fn with<T: Send + 'static>(
         &self,
         run: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {
+        self.with_mut(|connection| run(connection)).await
+    }
+
+    async fn with_mut<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, StoreError> {
         let connection = Arc::clone(&self.connection);
-        let ran = tokio::task::spawn_blocking(move || run(&connection.lock().unwrap_or_else(PoisonError::into_inner)));
+        let ran =
+            tokio::task::spawn_blocking(move || run(&mut connection.lock().unwrap_or_else(PoisonError::into_inner)));
         Ok(ran.await.map_err(|_cancelled| StoreError::Stopping)??)
     }
 }
@@ -174,7 +236,7 @@ mod tests {
         assert_eq!(store.launch("a").await.unwrap(), Some(launch("a", "ann")));
         assert_eq!(store.launch("b").await.unwrap(), None);
         let rebuilt = [launch("b", "bob"), launch("b", "eve"), launch("c", "ann")];
-        assert_eq!(store.rebuild(rebuilt.into_iter()).unwrap(), 3);
+        assert_eq!(store.rebuild(rebuilt.into_iter(), std::iter::empty()).unwrap(), 3);
         assert_eq!(store.launch("a").await.unwrap(), None);
         assert_eq!(store.launch("b").await.unwrap().unwrap().principal, "eve");
     }
@@ -185,5 +247,17 @@ mod tests {
         let connection = Connection::open(directory.path().join(FILE)).unwrap();
         connection.execute_batch("PRAGMA user_version = 7").unwrap();
         assert!(matches!(Store::open(directory.path()), Err(StoreError::Version(7))));
+    }
+
+    #[tokio::test]
+    async fn a_file_of_the_version_before_is_taken_over() {
+        let directory = tempfile::tempdir().unwrap();
+        let connection = Connection::open(directory.path().join(FILE)).unwrap();
+        connection.execute_batch(&format!("{LAUNCHES} PRAGMA user_version = 1")).unwrap();
+        connection.execute("INSERT INTO launch VALUES ('a', 'ann', 'r', 't', 'i', NULL)", []).unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        assert!(!store.is_new());
+        assert_eq!(store.launch("a").await.unwrap().unwrap().principal, "ann");
+        assert_eq!(store.open_approvals(jiff::Timestamp::UNIX_EPOCH).await.unwrap(), []);
     }
 }

@@ -1,7 +1,12 @@
-//! Who made what: an index in SQLite that survives restarts and can be rebuilt from the journal, which is the evidence.
+//! Who made what, and what an admin is asked to approve: a file of SQLite's that survives restarts. The first is an index that
+//! can be rebuilt from the journal, which is the evidence; of the second nothing is lost that cannot be asked for again.
 
+mod approval;
+mod approved;
 mod database;
 mod launch;
 
+pub use approval::{Admin, Approval, Ask, Decision, Settled, State, parse_id};
+pub use approved::Approved;
 pub use database::{Store, StoreError};
 pub use launch::Launch;
