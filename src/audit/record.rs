@@ -4,7 +4,7 @@ use super::json::{Array, Object, display};
 use super::redact::{Argv, Redacted, Redactor};
 use super::{CallFacts, Ended, Level, Outcome, lifecycle};
 use crate::peer::{Peer, UnixPeer};
-use crate::policy::{Action, Check, HeldImage, Verdict};
+use crate::policy::{Action, Approval, Check, HeldImage, Verdict};
 use crate::request::{Body, ContainerSpec, HostConfig, Text, stored_container};
 
 /// Longest target, path, reference or detail.
@@ -27,7 +27,7 @@ pub(super) struct Common {
     middle: Vec<u8>,
     /// The container the call names.
     container: Container,
-    /// Members from `image` to `verdict`.
+    /// Members from `image` to `approval`.
     tail: Vec<u8>,
     /// The redacted body, which stands in the first line of the call only.
     body: Vec<u8>,
@@ -63,6 +63,7 @@ impl Common {
         image(&mut object, facts, redactor);
         runtime(&mut object, facts, redactor);
         verdict(&mut object, facts.verdict);
+        approval(&mut object, facts.verdict);
         Self {
             head,
             middle,
@@ -176,7 +177,7 @@ fn peer(object: &mut Object<'_>, peer: &Peer, redactor: &Redactor) {
     }
 }
 
-fn unix_peer(object: &mut Object<'_>, peer: &UnixPeer, redactor: &Redactor) {
+pub(super) fn unix_peer(object: &mut Object<'_>, peer: &UnixPeer, redactor: &Redactor) {
     object.text("kind", "unix", NAME);
     for (key, number) in [("uid", peer.uid), ("gid", peer.gid), ("pid", peer.pid)] {
         match number {
@@ -409,6 +410,10 @@ fn mounts(object: &mut Object<'_>, host: &HostConfig<'_>, redactor: &Redactor) {
 }
 
 fn verdict(object: &mut Object<'_>, verdict: &Verdict) {
+    let approved_by = match &verdict.approval {
+        Some(Approval::Used { by, .. }) => Some(by.to_string()),
+        Some(Approval::Asked { .. } | Approval::Rejected { .. } | Approval::Withheld(_)) | None => None,
+    };
     object.object("verdict", |o| {
         let action = match verdict.action {
             Action::Allow => "allow",
@@ -425,6 +430,7 @@ fn verdict(object: &mut Object<'_>, verdict: &Verdict) {
                     let reaction = match finding.reaction {
                         crate::policy::Reaction::Allow => "allow",
                         crate::policy::Reaction::Warn => "warn",
+                        crate::policy::Reaction::Approve => "approve",
                         crate::policy::Reaction::Deny => "deny",
                     };
                     o.text("reaction", reaction, NAME);
@@ -436,10 +442,29 @@ fn verdict(object: &mut Object<'_>, verdict: &Verdict) {
                         Some(reason) => o.text("exception", reason, ELEMENT),
                         None => o.display("exception", "null"),
                     }
+                    if finding.reaction == crate::policy::Reaction::Approve
+                        && let Some(by) = &approved_by
+                    {
+                        o.text("approved_by", by, NAME);
+                    }
                 });
             }
             left_out(array, verdict.findings.len());
         });
+    });
+}
+
+fn approval(object: &mut Object<'_>, verdict: &Verdict) {
+    let Some(approval) = &verdict.approval else { return };
+    object.object("approval", |o| {
+        optional(o, "id", approval.id());
+        o.text("state", approval.state(), NAME);
+        if let Some(by) = approval.by() {
+            o.object("by", |o| {
+                o.display("uid", by.uid);
+                optional(o, "user", by.user.as_deref());
+            });
+        }
     });
 }
 

@@ -35,8 +35,8 @@ pub fn judge(policy: &Policy, peer: &Peer, call: &Call<'_>, facts: &Facts<'_>) -
     let mode = policy.mode_of(profile);
     // Bytes that cannot be read as HTTP/1 cannot be passed on in any mode.
     let action = match findings.first().map(|worst| worst.reaction) {
-        Some(Reaction::Deny) if mode == Mode::Enforce => Action::Deny,
-        Some(Reaction::Deny) => Action::Observe,
+        Some(Reaction::Deny | Reaction::Approve) if mode == Mode::Enforce => Action::Deny,
+        Some(Reaction::Deny | Reaction::Approve) => Action::Observe,
         Some(Reaction::Allow | Reaction::Warn) | None => Action::Allow,
     };
     Verdict {
@@ -47,14 +47,15 @@ pub fn judge(policy: &Policy, peer: &Peer, call: &Call<'_>, facts: &Facts<'_>) -
         profile: profile.name.clone(),
         own_only: profile.own_only,
         findings,
+        approval: None,
         policy_sha256: policy.sha256(),
         policy_generation: policy.generation(),
     }
 }
 
-/// Lowers a denial that a known-good exception covers; the finding stays, with its reason.
+/// Lowers what refuses that a known-good exception covers; the finding stays, with its reason.
 fn except(policy: &Policy, principal: &str, call: &Call<'_>, facts: &Facts<'_>, finding: &mut Finding) {
-    if finding.reaction != Reaction::Deny {
+    if finding.reaction < Reaction::Approve {
         return;
     }
     // The source of an image mount is not the image that an exception is for.

@@ -98,7 +98,7 @@ fn is_wider(wide: &raw::Matcher, narrow: &raw::Matcher) -> bool {
 fn unenforced(raw: &raw::Profile, profile: &Profile, found: &mut Vec<Diagnostic>) {
     for (list, check) in [(&raw.images, Check::ImageNotAllowed), (&raw.publish, Check::NetworkPublish)] {
         let first = list.as_ref().and_then(|list| list.first());
-        if let Some(first) = first.filter(|_| profile.reaction(check) != Reaction::Deny) {
+        if let Some(first) = first.filter(|_| profile.reaction(check) < Reaction::Approve) {
             let message = format!("what is not on this list passes too; set \"{}\" = \"deny\"", check.id());
             found.push(warning(first.span(), &message));
         }
@@ -113,9 +113,9 @@ fn sensitive(raw: &raw::Profile, profile: &Profile, found: &mut Vec<Diagnostic>)
         let pattern = written.replace("{home}", "/home/user").replace("{user}", "user");
         let Some(path) = Paths::new(&pattern).covers() else { continue };
         let message = match profile.reaction(Check::MountSensitive) {
-            Reaction::Deny => {
+            Reaction::Deny | Reaction::Approve => {
                 format!(
-                    "'{written}' covers {path}, which \"mount.sensitive\" still denies; list what is meant by its own path"
+                    "'{written}' covers {path}, which \"mount.sensitive\" still refuses; list what is meant by its own path"
                 )
             }
             Reaction::Warn | Reaction::Allow => {
@@ -151,7 +151,7 @@ fn unread(raw: &raw::Profile, profile: &Profile, found: &mut Vec<Diagnostic>) {
 /// A root process in a container can leave a set-uid file in a folder the caller reaches.
 fn set_uid(raw: &raw::Profile, profile: &Profile, found: &mut Vec<Diagnostic>) {
     let writable = raw.binds.iter().flatten().find(|bind| bind.access == raw::Access::Rw);
-    if let Some(bind) = writable.filter(|_| profile.reaction(Check::UserRoot) != Reaction::Deny) {
+    if let Some(bind) = writable.filter(|_| profile.reaction(Check::UserRoot) < Reaction::Approve) {
         let text = "a root process in the container can leave a set-uid file here; set \"user.root\" = \"deny\", or trust who uses it";
         found.push(warning(bind.path.span(), text));
     }

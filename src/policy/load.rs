@@ -17,7 +17,7 @@ use super::principal::Principal;
 use super::profile::Profile;
 use super::resolve::Resolver;
 use super::rule::{self, Rules};
-use super::{CheckId, Mode, lint, raw};
+use super::{CheckId, Mode, Reaction, lint, raw};
 use crate::diagnostic::{Diagnostic, Severity, Source};
 
 /// A validated policy.
@@ -156,6 +156,12 @@ impl Policy {
     /// Whether any principal is matched by the image of the container the caller runs in, so that the engine must be asked.
     pub fn asks_caller_image(&self) -> bool {
         self.principals.iter().any(Principal::asks_image)
+    }
+
+    /// Whether any caller may be told to ask an admin for approval.
+    pub fn asks_approval(&self) -> bool {
+        let of_profiles = self.profiles.values().flat_map(|profile| profile.reactions.values().copied());
+        of_profiles.chain(self.rules.reactions()).any(|reaction| reaction == Reaction::Approve)
     }
 
     pub(super) fn has_principals(&self) -> bool {

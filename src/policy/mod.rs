@@ -3,6 +3,7 @@
 //! Pure: the time and every fact come in as arguments.
 
 // The words.
+mod approval;
 mod check;
 mod verdict;
 // The file.
@@ -23,6 +24,7 @@ mod mount;
 // What it comes to.
 mod summary;
 
+pub use approval::{Approval, Approver, Earlier};
 pub use check::{Check, CheckId};
 pub use facts::{
     EngineFacts, Facts, HeldImage, HeldNetwork, HeldVolume, Joined, Known, Maker, RealPath, Stored, StoredExec,

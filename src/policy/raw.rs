@@ -103,6 +103,7 @@ pub(super) fn reaction(text: &str) -> Option<Reaction> {
     match text {
         "allow" => Some(Reaction::Allow),
         "warn" => Some(Reaction::Warn),
+        "approve" => Some(Reaction::Approve),
         "deny" => Some(Reaction::Deny),
         _unknown => None,
     }

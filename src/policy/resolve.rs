@@ -156,14 +156,9 @@ impl Resolver {
         reactions.sort_by_key(|(check, reaction)| (precision(check.get_ref()), raw::reaction(reaction.get_ref())));
         for (pattern, written) in reactions {
             let reaction = raw::reaction(written.get_ref());
-            if written.get_ref() == "approve" {
-                self.fail(
-                    written,
-                    "'approve' is not in this version",
-                    "write \"deny\", and an [[exception]] for what is known",
-                );
-            } else if reaction.is_none() {
-                self.fail(written, &format!("'{}' is no reaction", written.get_ref()), "write deny, warn or allow");
+            if reaction.is_none() {
+                let help = "write deny, approve, warn or allow";
+                self.fail(written, &format!("'{}' is no reaction", written.get_ref()), help);
             }
             for check in self.checks(pattern) {
                 profile.reactions.insert(check, reaction.unwrap_or(Reaction::Deny));

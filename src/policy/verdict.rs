@@ -1,6 +1,7 @@
 //! A decision is a value: what to do, for whom, and every finding behind it.
 
-use super::{Check, CheckId, Mode};
+use super::checks::{WITHIN_CONTAINER, WITHIN_EXEC};
+use super::{Approval, Check, CheckId, Mode};
 
 /// What happens to a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +22,8 @@ pub enum Reaction {
     Allow,
     /// Recorded and shown.
     Warn,
+    /// Refused until an admin approves exactly this call.
+    Approve,
     /// Refused.
     Deny,
 }
@@ -36,7 +39,7 @@ pub struct Finding {
     pub detail: String,
     /// What it leads to for this principal.
     pub reaction: Reaction,
-    /// Reason of the exception that lowered a `deny`, if one applied.
+    /// Reason of the exception that lowered a `deny` or `approve`, if one applied.
     pub exception: Option<String>,
 }
 
@@ -58,6 +61,8 @@ pub struct Verdict {
     pub own_only: bool,
     /// Everything found, worst reaction first, then in order of the request.
     pub findings: Vec<Finding>,
+    /// What came of asking for approval, if the call needed one and it was asked for.
+    pub approval: Option<Approval>,
     /// SHA-256 of the policy's text, hex; of the built-in's name where there is no file.
     pub policy_sha256: std::sync::Arc<str>,
     /// Generation of the policy: 1 at start, one more at each reload.
@@ -71,32 +76,56 @@ pub struct Permit {
     owner: Option<String>,
 }
 
-/// Most denying findings that a refusal names; the record has them all.
+/// Most findings that a refusal names; the record has them all.
 const MAX_NAMED: usize = 8;
 
 impl Verdict {
     /// Leave to forward, unless the call is denied. The request is written anew unless something odd about it was let pass:
     /// then only the client's own bytes say what was meant.
     pub fn permit(&self) -> Option<Permit> {
-        let faithful = self.findings.iter().any(|finding| {
-            let harmless = [Check::RequestUnknownField, Check::RequestOldApi];
-            finding.check.is_of_request() && harmless.iter().all(|check| finding.check != *check)
-        });
         match self.action {
             Action::Deny => None,
             Action::Allow | Action::Observe => {
-                let rewrite = self.mode == Mode::Enforce && !faithful;
+                let rewrite = self.rewrites();
                 let owner = (rewrite && self.own_only).then(|| self.principal.clone());
                 Some(Permit { rewrite, owner })
             }
         }
     }
 
-    /// The words of a refusal: for whom, by which profile, and what denied it.
+    /// Whether the engine gets the request written anew from its judged values, if it gets it at all.
+    pub fn rewrites(&self) -> bool {
+        let faithful = self.findings.iter().any(|finding| {
+            let harmless = [Check::RequestUnknownField, Check::RequestOldApi];
+            finding.check.is_of_request() && harmless.iter().all(|check| finding.check != *check)
+        });
+        self.mode == Mode::Enforce && !faithful
+    }
+
+    /// The worst reaction of all findings.
+    pub(super) fn worst(&self) -> Option<Reaction> {
+        self.findings.iter().map(|finding| finding.reaction).max()
+    }
+
+    /// The findings that refuse the call, in words.
+    fn refusing(&self) -> String {
+        let worst = self.worst();
+        let refusing = self.findings.iter().filter(|finding| Some(finding.reaction) == worst);
+        let named: Vec<String> = refusing.take(MAX_NAMED).map(Finding::to_string).collect();
+        named.join("; ")
+    }
+
+    /// The words of a refusal: for whom, by which profile, what refused it, and what can be done about it.
     pub fn summary(&self) -> String {
-        let denying = self.findings.iter().filter(|finding| finding.reaction == Reaction::Deny);
-        let named: Vec<String> = denying.take(MAX_NAMED).map(Finding::to_string).collect();
-        format!("denied for {} (profile {}): {}", self.principal, self.profile, named.join("; "))
+        let (whom, why) = (format!("{} (profile {})", self.principal, self.profile), self.refusing());
+        match &self.approval {
+            Some(Approval::Asked { id }) => {
+                format!("needs approval for {whom}: {why}; ask an admin to run `tidewaiter approve {id}`")
+            }
+            Some(Approval::Rejected { id, by }) => format!("rejected for {whom} by {by} (approval {id}): {why}"),
+            Some(Approval::Withheld(reason)) => format!("needs approval for {whom}: {why}; {reason}"),
+            Some(Approval::Used { .. }) | None => format!("denied for {whom}: {why}"),
+        }
     }
 
     /// The status of a refusal.
@@ -112,6 +141,19 @@ impl Verdict {
         } else {
             http::StatusCode::FORBIDDEN
         }
+    }
+}
+
+impl Finding {
+    /// Check, field and detail, separated by tabs, which none of them holds: the same for a create and for the container or
+    /// exec that it made.
+    pub fn mark(&self) -> String {
+        [self.check.id(), self.field_of_stored().unwrap_or(&self.field), &self.detail].join("\t")
+    }
+
+    /// The field within a container or exec that the engine has already, if that is where the finding is.
+    pub(super) fn field_of_stored(&self) -> Option<&str> {
+        [WITHIN_CONTAINER, WITHIN_EXEC].iter().find_map(|within| self.field.strip_prefix(within))
     }
 }
 

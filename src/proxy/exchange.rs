@@ -20,7 +20,7 @@ use crate::audit::{Ended, RecordId};
 use crate::engine::{self, Direction, Upstream};
 use crate::policy::Permit;
 use crate::request::{Body, Call};
-use crate::store::Launch;
+use crate::store::{Approved, Launch};
 
 /// The engine broke off without an answer; the client's connection is closed without one too, as a direct client would see.
 #[derive(Debug, thiserror::Error)]
@@ -59,6 +59,8 @@ pub(super) struct Exchange<'a> {
     pub(super) takeover: Takeover,
     /// If what is made is a container: what is to be remembered of it.
     pub(super) launch: Option<Launch>,
+    /// If it took an approval: what is to be remembered of what it makes.
+    pub(super) approved: Option<Approved>,
     pub(super) record: Closing,
     pub(super) id: RecordId,
 }
@@ -101,10 +103,14 @@ impl Exchange<'_> {
     async fn pass_on(self, answer: Response<Incoming>, bytes_in: Arc<AtomicU64>) -> Response<AnswerBody> {
         let (parts, mut body) = answer.into_parts();
         let (mut first, mut record) = (Bytes::new(), self.record);
-        if let Some(launch) = self.launch.filter(|_| parts.status == StatusCode::CREATED) {
+        let (launch, approved) = (self.launch, self.approved);
+        if parts.status == StatusCode::CREATED && (launch.is_some() || approved.is_some()) {
             let (read, id) = read_made(&mut body).await;
             first = read;
-            if let Some(container) = id {
+            if let (Some(id), Some(approved)) = (&id, approved) {
+                self.gate.made_approved(Approved { made: id.clone(), ..approved }).await;
+            }
+            if let (Some(container), Some(launch)) = (id, launch) {
                 record = record.image(self.gate.made(Launch { container, ..launch }).await);
             }
         }

@@ -9,7 +9,7 @@ use crate::audit::Audit;
 use crate::engine::Dialer;
 use crate::facts::LookUp;
 use crate::policy::{HeldImage, Policy};
-use crate::store::{Launch, Store};
+use crate::store::{Approved, Launch, Store};
 
 /// Everything a call meets on its way.
 #[derive(Debug)]
@@ -48,6 +48,14 @@ impl Gate {
             Err(_late) => tracing::warn!(container, "the engine is too slow to read back the image"),
         }
         None
+    }
+
+    /// Remembers what an approved call has just made.
+    pub(super) async fn made_approved(&self, approved: Approved) {
+        let made = approved.made.clone();
+        if let Err(error) = self.store.remember_approved(approved).await {
+            tracing::error!(%error, made, "cannot remember what was approved; it will be asked for again");
+        }
     }
 }
 

@@ -7,6 +7,7 @@ mod client_io;
 mod connection;
 mod wire;
 // One call.
+mod approval;
 mod body;
 mod closing;
 mod exchange;

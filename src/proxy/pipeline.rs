@@ -7,6 +7,7 @@ use http::{Request, Response};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use super::approval;
 use super::body::AnswerBody;
 use super::closing::Closing;
 use super::connection::Client;
@@ -45,6 +46,7 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
 
     let known = gate.facts.learn(&call, gate.policy.is_own_only(&client.peer)).await;
     let verdict = judge(&gate, &client, &call, &known, seen);
+    let verdict = approval::settle(&gate, &client, (&call, &body), &known, verdict, seen).await;
     let user_agent = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
     let judged = Judged { call: &call, known: &known, verdict: &verdict, body: body.read(), user_agent, seen };
     let record = match judged.record(&gate, &client).await {
@@ -56,7 +58,9 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
     };
     let Some(permit) = verdict.permit() else {
         wire.leave_body(body.is_left());
-        return Ok(refuse(&Refusal::Denied(&verdict), &wire, seen.id, Some(record)));
+        let why = known.unreachable.as_deref().filter(|_| verdict.needs_approval());
+        let refusal = why.map_or(Refusal::Denied(&verdict), Refusal::NothingKnown);
+        return Ok(refuse(&refusal, &wire, seen.id, Some(record)));
     };
     if let Some(why) = known.unreachable.as_deref().filter(|_| verdict.mode == Mode::Enforce) {
         wire.leave_body(body.is_left());
@@ -79,9 +83,10 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
     }
     let takeover = Takeover::of(&call);
     let launch = launch(&call, &known, &verdict, seen);
+    let approved = approval::to_remember(&client, &verdict);
     drop(call);
     let body = body.forward(&wire, anew);
-    let exchange = Exchange { gate: &gate, wire: &wire, permit, takeover, launch, record, id: seen.id };
+    let exchange = Exchange { gate: &gate, wire: &wire, permit, takeover, launch, approved, record, id: seen.id };
     exchange.run(Request::from_parts(head, body)).await
 }
 

@@ -71,6 +71,15 @@ impl Taken {
         }
     }
 
+    /// The whole body, of a call without one too; `None` where some of it was not read.
+    pub(super) fn bound(&self) -> Option<&[u8]> {
+        match self {
+            Self::Whole { bytes, .. } => Some(bytes),
+            Self::Unread(rest) => rest.is_end_stream().then_some(&[]),
+            Self::Partial { .. } | Self::Broken(_) => None,
+        }
+    }
+
     pub(super) const fn is_broken(&self) -> bool {
         matches!(self, Self::Broken(_))
     }

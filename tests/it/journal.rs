@@ -51,6 +51,7 @@ async fn begin(audit: &Audit) -> Result<Pending, Unwritten> {
         own_only: false,
         profile: "q".into(),
         findings: vec![],
+        approval: None,
         policy_sha256: "00".into(),
         policy_generation: 1,
     };

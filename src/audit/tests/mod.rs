@@ -108,6 +108,7 @@ fn verdict(action: Action) -> Verdict {
         own_only: false,
         profile: "baseline".into(),
         findings: if action == Action::Allow { vec![] } else { vec![finding] },
+        approval: None,
         policy_sha256: "00".into(),
         policy_generation: 3,
     }

@@ -147,6 +147,6 @@ fn security_option(option: &str) -> (&str, Option<Check>) {
 
 /// Absence of a guard is a finding only where the profile asks for it, or each ordinary container would have one.
 pub(super) fn may_gain_privileges(found: &mut Found<'_>, field: &str) {
-    let strict = found.profile.reaction(Check::CapabilityKept) == crate::policy::Reaction::Deny;
+    let strict = found.profile.reaction(Check::CapabilityKept) >= crate::policy::Reaction::Approve;
     found.add_if(strict, Check::SecurityNewPrivileges, field, "no-new-privileges is not set");
 }

@@ -12,6 +12,10 @@ mod stored;
 pub(super) use image::of_call as images_of;
 pub(super) use operation::check;
 
+/// What stands before the fields of a container and of an exec as the engine has them.
+pub(super) const WITHIN_CONTAINER: &str = "container.";
+pub(super) const WITHIN_EXEC: &str = "exec.";
+
 use std::cell::OnceCell;
 
 use super::facts::Stored;
@@ -90,7 +94,7 @@ impl<'p> Found<'p> {
     fn passes(&self, stored: &Stored) -> bool {
         let mut found = Found::new(self.principal, self.profile, self.peer, self.facts);
         stored::container(&mut found, stored);
-        found.findings.iter().all(|finding| finding.reaction != Reaction::Deny)
+        found.findings.iter().all(|finding| finding.reaction < Reaction::Approve)
     }
 
     fn unix_peer(&self) -> Option<&UnixPeer> {

@@ -1,6 +1,6 @@
 //! What a call acts on, as the engine has it: whoever made it and however, it meets the same checks as a create.
 
-use super::{Found, container, mounts};
+use super::{Found, WITHIN_CONTAINER, WITHIN_EXEC, container, mounts};
 use crate::policy::Check;
 use crate::policy::facts::Stored;
 use crate::request::{Call, ContainerCreate, Operation, Text, stored_container};
@@ -16,12 +16,12 @@ pub(super) fn check(found: &mut Found<'_>, call: &Call<'_>) {
         return;
     }
     if let Some(stored) = &known.container {
-        found.within = "container.";
+        found.within = WITHIN_CONTAINER;
         container(found, stored);
         found.within = "";
     }
     if let Some(exec) = &known.exec {
-        found.within = "exec.";
+        found.within = WITHIN_EXEC;
         container::exec_rights(found, exec.privileged, &exec.user);
         found.within = "";
     }

@@ -191,7 +191,7 @@ fn reaction(written: Option<&Spanned<String>>, found: &mut Vec<Diagnostic>) -> R
     let Some(written) = written else { return Reaction::Deny };
     raw::reaction(written.get_ref()).unwrap_or_else(|| {
         let message = format!("'{}' is no reaction", written.get_ref());
-        found.push(error(written.span(), &message, Some("write deny, warn or allow")));
+        found.push(error(written.span(), &message, Some("write deny, approve, warn or allow")));
         Reaction::Deny
     })
 }

@@ -57,6 +57,11 @@ impl Rules {
         Self { rules: Vec::new(), language: Language(Arc::default()), used: BTreeSet::new() }
     }
 
+    /// What each rule that fires leads to, unless a profile says otherwise.
+    pub(super) fn reactions(&self) -> impl Iterator<Item = Reaction> {
+        self.rules.iter().map(|rule| rule.reaction)
+    }
+
     /// Everything that the rules find in one call of a caller with this profile.
     pub(super) fn judge(&self, profile: &Profile, scene: Scene<'_>) -> Vec<Finding> {
         if self.rules.is_empty() {

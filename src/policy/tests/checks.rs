@@ -34,6 +34,7 @@ fn the_table_of_checks_tells_each_as_it_is() {
     let word = |reaction| match reaction {
         Reaction::Allow => "allow",
         Reaction::Warn => "warn",
+        Reaction::Approve => "approve",
         Reaction::Deny => "deny",
     };
     let rows: Vec<&str> = table.lines().filter(|line| line.starts_with("| `")).collect();

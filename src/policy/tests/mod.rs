@@ -1,5 +1,6 @@
 //! The reference policy against requests that must and must not pass, and policy files with mistakes.
 
+mod approve;
 mod checks;
 mod endpoints;
 mod guards;
@@ -278,7 +279,7 @@ min-api = "one"
 binds = [{ path = "relative", access = "rw" }]
 [profile.two.reactions]
 "privilegd" = "deny"
-"privileged" = "approve"
+"privileged" = "approved"
 [profile.three]
 extends = "three"
 [[exception]]
@@ -302,7 +303,7 @@ id = "x"
         "no API version",
         "'relative' is no absolute",
         "'privilegd' names no check",
-        "'approve' is not",
+        "'approved' is no reaction",
         "extends itself",
         "no principal 'cj'",
         "needs a reason",

@@ -358,13 +358,13 @@ fn an_expression_is_bounded_before_it_is_evaluated() {
 #[test]
 fn mistakes_of_every_rule_are_told_at_once_with_the_others() {
     let rules = "[[exception]]\nchecks = [\"site.b\"]\nprincipals = [\"cj\"]\nreason = \"x\"\n\
-         [[rule]]\nid = \"memory\"\nwhen = \"true\"\nmessage = \"x\"\nreaction = \"approve\"\n\
+         [[rule]]\nid = \"memory\"\nwhen = \"true\"\nmessage = \"x\"\nreaction = \"ask\"\n\
          [[rule]]\nid = \"site.b\"\nwhen = \"a == 1 && b == 1\"\nmessage = \"\"\nprofiles = [\"nowhere\"]\n\
          [[rule]]\nid = \"site.b\"\nwhen = \"\"\nmessage = \"x\"\ncolour = \"red\"\n";
     let found = mistakes(&with(rules));
     for expected in [
         "'memory' is no id",
-        "'approve' is no reaction",
+        "'ask' is no reaction",
         "no variable 'a'",
         "no variable 'b'",
         "a message is one line",
