@@ -9,6 +9,7 @@ use tokio::time::sleep;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{Service, ServiceBuilder, ServiceExt};
 
+use crate::admin::{self, Admin};
 use crate::audit::{Audit, Follower, LifecycleEvent, OpenError};
 use crate::config::Config;
 use crate::engine::{self, Dialer, Inspect};
@@ -50,10 +51,12 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     }
     // Doors first: a second gate on the same socket must fail before it touches the journal.
     let doors = config.doors.iter().map(Door::bind).collect::<Result<Vec<_>, _>>()?;
+    let admin_door = config.admin.as_deref().map(admin::bind).transpose()?;
     let (audit, opened) = Audit::open(config.audit.clone())?;
     tracing::info!(healed = opened.healed, crashed = opened.crashed, "journal open");
     let store = open_store(&config)?;
     let protected = protected(&config);
+    let admin = Arc::new(Admin::new(store.clone(), audit.clone()));
 
     let gate = Arc::new(Gate {
         policy: config.policy,
@@ -81,6 +84,13 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         audit.lifecycle(LifecycleEvent::Listen { door: door.name().to_owned(), address }).await;
         open.spawn(tell_trouble(audit.clone(), door.name().to_owned(), door.trouble()));
         open.spawn(keep(door, gate, lookup, drain, config.limits.connections));
+    }
+
+    if let (Some(door), Some(path)) = (admin_door, &config.admin) {
+        let address = format!("unix://{}", path.display());
+        audit.lifecycle(LifecycleEvent::Listen { door: door.name().to_owned(), address }).await;
+        open.spawn(tell_trouble(audit.clone(), door.name().to_owned(), door.trouble()));
+        open.spawn(admin::serve(door, admin, Arc::clone(&lookup), drain));
     }
 
     termination.requested().await;
@@ -201,7 +211,7 @@ fn protected(config: &Config) -> Vec<String> {
         listen::Address::Tcp(_) => None,
     });
     let own = [engine, &config.audit.journal, &config.audit.keys, &config.state];
-    let paths: Vec<&PathBuf> = own.into_iter().chain(doors).collect();
+    let paths: Vec<&PathBuf> = own.into_iter().chain(doors).chain(&config.admin).collect();
     // By the name it has here, and by where that leads: a bind may name either.
     let real = paths.iter().filter_map(|path| path.canonicalize().ok());
     let mut protected: Vec<String> =

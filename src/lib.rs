@@ -6,7 +6,7 @@
 //! ```text
 //!  client ─▶ listen ─▶ peer ─▶ request ─▶ facts ─▶ policy ─▶ engine ─▶ Docker Engine
 //!            door      who     what ★     truth    may ★     do
-//!                        └──────── audit: one record per call, always; store: who made what
+//!                        └──────── audit: one record per call, always; store: who made what, what waits for an admin
 //! ```
 //!
 //! `proxy` joins them; `proxy/pipeline.rs` can be read aloud. Rooms marked ★ are pure: no tokio, no hyper I/O, no files, no
@@ -28,6 +28,7 @@ pub mod proxy;
 pub mod audit;
 pub mod store;
 pub mod sink;
+pub mod admin;
 
 // What knows nothing of Docker.
 pub mod runtime;

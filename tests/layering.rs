@@ -18,9 +18,12 @@ const MAX_LINES: usize = 600;
 const ROOMS: &[(&str, &[&str])] = &[
     (
         "app",
-        &["config", "listen", "peer", "request", "facts", "policy", "engine", "proxy", "audit", "store", "sink", "sys"],
+        &[
+            "config", "listen", "peer", "request", "facts", "policy", "engine", "proxy", "audit", "store", "sink",
+            "admin", "sys",
+        ],
     ),
-    ("cli", &["app", "config", "request", "policy", "audit", "store", "sink"]),
+    ("cli", &["app", "config", "request", "policy", "audit", "store", "sink", "admin"]),
     ("config", &["listen", "policy", "engine", "audit", "sys"]),
     ("diagnostic", &[]),
     ("listen", &["sys"]),
@@ -33,6 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("audit", &["peer", "request", "policy"]),
     ("store", &[]),
     ("sink", &["audit"]),
+    ("admin", &["listen", "peer", "audit", "store"]),
     ("runtime", &["sys"]),
     ("sys", &[]),
 ];

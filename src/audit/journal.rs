@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
+use super::approval::{self, ApprovalEvent};
 use super::chain::Link;
 use super::file::{JournalFile, Storage, set_aside};
 use super::keys::Keys;
@@ -172,6 +173,21 @@ impl Audit {
         let record = Record { content, call: None, durable: false, ack: None };
         // Closed: the stop record has been written, and nothing comes after it.
         let _closed = self.inner.queue.send(Entry::Record(record)).await;
+    }
+
+    /// Records what an admin did, before it has an effect.
+    ///
+    /// # Errors
+    /// If it cannot be written, whatever `on-failure` says: a word that nobody can account for does not count.
+    pub async fn approval(&self, event: &ApprovalEvent<'_>) -> Result<(), Unwritten> {
+        let inner = &*self.inner;
+        let content = approval::render(event, Timestamp::now(), &inner.host, &inner.redactor);
+        let (ack, written) = oneshot::channel();
+        let durable = inner.settings.sync != SyncPolicy::Never;
+        let closed = || Unwritten("the journal is closed".into());
+        let record = Record { content, call: None, durable, ack: Some(ack) };
+        inner.queue.send(Entry::Record(record)).await.map_err(|_closed| closed())?;
+        written.await.map_err(|_dropped| closed())?
     }
 
     /// What was written, what failed, what is open.

@@ -4,6 +4,7 @@
 //! file, `recover` reads its end after a crash, `verify` and `follow` read it for others.
 
 // What a record says.
+mod approval;
 mod json;
 mod lifecycle;
 mod record;
@@ -27,6 +28,7 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use approval::{ApprovalEvent, Word};
 pub use follow::{Follower, Line};
 pub use journal::{Audit, OpenError, Opened, Stats, Unwritten};
 pub use keys::public_key_file;

@@ -129,6 +129,7 @@ fn would_run(loaded: &Loaded, host: &Host) -> Value {
             "sha256": config.policy.sha256().as_ref(),
             "summary": config.policy.summary(host.now),
         },
+        "admin": config.admin,
         "journal": config.audit.journal,
         "state": config.state,
     })

@@ -43,7 +43,7 @@ enum Command {
         /// Only the records of this call
         #[arg(long)]
         id: Option<String>,
-        /// Only records of this kind: call, lifecycle
+        /// Only records of this kind: call, approval, lifecycle
         #[arg(long)]
         kind: Option<String>,
         /// Only records from this time on: 2026-11-24T02:31:07Z, or 2h for the last two hours
@@ -263,6 +263,11 @@ fn readable(record: &Value) -> String {
     let mut out = text("/time").trim_start().to_owned();
     for pointer in [
         "/event",
+        "/approval/id",
+        "/approval/state",
+        "/approval/summary",
+        "/by/user",
+        "/until",
         "/stage",
         "/verdict/action",
         "/principal/name",

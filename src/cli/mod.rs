@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 good, 1 no, 2 wrong usage, 78 a configuration that cannot be used (`EX_CONFIG` of sysexits.h).
 
+mod approve;
 mod check;
 mod journal;
 mod print;
@@ -36,6 +37,10 @@ enum Command {
     Check(check::Check),
     /// Read the journal.
     Journal(journal::Args),
+    /// Let a call pass once that waits for approval, or list what waits.
+    Approve(approve::Approve),
+    /// Refuse a call that waits for approval, or take an approval back.
+    Reject(approve::Reject),
     /// Look after the index of who made what.
     Store(store::Args),
 }
@@ -97,6 +102,8 @@ pub fn main() -> ExitCode {
         Command::Run(run) => run::run(run),
         Command::Check(check) => check::run(check),
         Command::Journal(args) => journal::run(args),
+        Command::Approve(approve) => approve::approve(approve),
+        Command::Reject(reject) => approve::reject(reject),
         Command::Store(args) => store::run(args),
     }
 }

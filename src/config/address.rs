@@ -36,6 +36,18 @@ pub(super) fn engine(text: &str, base: &Path) -> Result<PathBuf, Bad> {
     }
 }
 
+/// Reads the address of the admin socket; a relative path starts from `base`.
+pub(super) fn admin(text: &str, base: &Path) -> Result<PathBuf, Bad> {
+    match scheme(text) {
+        Some(("unix", rest)) => unix(rest, base),
+        Some(("tcp", _)) => Err(Bad::new(
+            "the admin socket over TCP is not in this version: nobody could say who approves",
+            "write unix:// and a path",
+        )),
+        Some(_) | None => Err(unreadable(text, base, "unix:///run/tidewaiter/admin.sock")),
+    }
+}
+
 fn scheme(text: &str) -> Option<(&str, &str)> {
     text.split_once("://")
 }

@@ -42,6 +42,11 @@ impl Host {
         self.place("/run/tidewaiter", self.runtime.as_ref()).map(|directory| directory.join("docker.sock"))
     }
 
+    /// Where the admin socket is when none is named.
+    pub(super) fn admin(&self) -> Option<PathBuf> {
+        self.place("/run/tidewaiter", self.runtime.as_ref()).map(|directory| directory.join("admin.sock"))
+    }
+
     /// Where the journal is when no place is named.
     pub(super) fn journal(&self) -> Option<PathBuf> {
         self.kept("/var/log/tidewaiter").map(|directory| directory.join("journal.jsonl"))

@@ -61,6 +61,7 @@ pub fn load(flags: &Flags, host: &Host) -> Result<Loaded, Vec<Report>> {
     let (policy, named) = read_policy(flags, host, &draft, &mut reports);
     let engine = read_engine(flags, host, &draft, &mut reports);
     let doors = read_doors(flags, host, &draft, &mut reports);
+    let admin = read_admin(host, &draft, policy.as_ref(), &mut reports);
     let places = places(&draft, host, &mut reports);
     // Where an address could not be read its default stands in, and would be blamed for what nobody wrote.
     if !broken(&reports) {
@@ -69,7 +70,7 @@ pub fn load(flags: &Flags, host: &Host) -> Result<Loaded, Vec<Report>> {
     reports.retain(|report| !report.diagnostics.is_empty());
     match (policy, places) {
         (Some(policy), Some((journal, state))) if !broken(&reports) => {
-            let config = assemble(draft, policy, Places { engine, doors, journal, state });
+            let config = assemble(draft, policy, Places { engine, doors, admin, journal, state });
             Ok(Loaded { config, policy: named, reports })
         }
         _ => Err(reports),
@@ -113,9 +114,24 @@ fn places(draft: &Draft, host: &Host, reports: &mut Vec<Report>) -> Option<(Path
     both
 }
 
+/// Finds the admin socket of a running gate as [`load`] does, but for the policy.
+///
+/// # Errors
+/// Every mistake of the file, warnings included, or that no place is known.
+pub fn admin_socket(config: Option<PathBuf>, host: &Host) -> Result<PathBuf, Vec<Report>> {
+    let mut reports = Vec::new();
+    let draft = read_config(&Flags { config, ..Flags::default() }, host, &mut reports);
+    let place = draft.admin.or_else(|| host.admin());
+    if place.is_none() && !broken(&reports) {
+        reports.push(no_admin());
+    }
+    place.filter(|_| !broken(&reports)).ok_or(reports)
+}
+
 struct Places {
     engine: PathBuf,
     doors: Vec<listen::Settings>,
+    admin: Option<PathBuf>,
     journal: PathBuf,
     state: PathBuf,
 }
@@ -139,6 +155,7 @@ fn assemble(draft: Draft, policy: Policy, places: Places) -> Config {
             // A call in work and one that waits on every connection, and what streams on after its head.
             capacity: limits.connections.saturating_mul(2).saturating_add(limits.calls),
         },
+        admin: places.admin,
         state: places.state,
         limits,
     }
@@ -249,6 +266,24 @@ fn read_doors(flags: &Flags, host: &Host, draft: &Draft, reports: &mut Vec<Repor
         }
     }
     doors
+}
+
+/// The admin socket, where the file names one or the policy needs one: else nobody could approve.
+fn read_admin(host: &Host, draft: &Draft, policy: Option<&Policy>, reports: &mut Vec<Report>) -> Option<PathBuf> {
+    if draft.admin.is_some() || !policy.is_some_and(Policy::asks_approval) {
+        return draft.admin.clone();
+    }
+    let place = host.admin();
+    if place.is_none() {
+        reports.push(no_admin());
+    }
+    place
+}
+
+fn no_admin() -> Report {
+    let message = "no place for the admin socket, by which calls are approved: XDG_RUNTIME_DIR is not set";
+    let help = "write [admin] address = \"unix:///path/of/admin.sock\"";
+    whole(Path::new("tidewaiter.toml"), message.to_owned(), Some(help.to_owned()))
 }
 
 fn settings(name: String, place: Place) -> listen::Settings {

@@ -21,7 +21,7 @@ use crate::policy::Policy;
 use crate::{audit, engine, listen};
 
 pub use host::Host;
-pub use load::{Flags, Loaded, Records, Report, load, records};
+pub use load::{Flags, Loaded, Records, Report, admin_socket, load, records};
 
 /// Everything the program runs by.
 #[derive(Debug, Clone)]
@@ -34,6 +34,8 @@ pub struct Config {
     pub policy: Policy,
     /// The journal.
     pub audit: audit::Settings,
+    /// The admin socket, if there is to be one.
+    pub admin: Option<PathBuf>,
     /// State directory.
     pub state: PathBuf,
     /// Limits.

@@ -33,6 +33,7 @@ pub(super) struct Draft {
     pub(super) on_failure: Option<OnFailure>,
     pub(super) rotate: Rotate,
     pub(super) state: Option<PathBuf>,
+    pub(super) admin: Option<PathBuf>,
     pub(super) limits: Limits,
 }
 
@@ -48,6 +49,7 @@ impl Default for Draft {
             on_failure: None,
             rotate: Rotate { size: 64 << 20, keep: 20 },
             state: None,
+            admin: None,
             limits: Limits::default(),
         }
     }
@@ -67,6 +69,10 @@ pub(super) fn read(source: &Source, base: &Path) -> (Draft, Vec<Diagnostic>) {
     audit(&file, &problems, base, &mut draft);
     if let Some(state) = file.table("state", &["directory"]) {
         draft.state = state.read("directory", "/var/lib/tidewaiter", |text| path(text, base)).map(|at| at.value);
+    }
+    if let Some(admin) = file.table("admin", &["address"]) {
+        let address = admin.read("address", "unix:///run/tidewaiter/admin.sock", |text| address::admin(text, base));
+        draft.admin = address.map(|at| at.value);
     }
     if let Some(table) = file.table("limits", LIMITS) {
         limits(&table, &problems, &mut draft.limits);
@@ -279,5 +285,4 @@ fn later(file: &Table<'_>, problems: &Problems) {
         }
     }
     file.refuse("sink", "[sink] is not in this version", "remove it; records are in the journal");
-    file.refuse("admin", "[admin] is not in this version", "remove it");
 }

@@ -70,7 +70,7 @@ fn each_mistake_is_named_where_it_is() {
         ("[limits]\ndrain = '10 s'", 2, "'10 s' is not a duration"),
         ("[watch]\nsensor = 'kernel'", 2, "not in this version"),
         ("[sink.journald]", 1, "[sink] is not in this version"),
-        ("[admin]\naddress = 'unix:///x'", 1, "[admin] is not in this version"),
+        ("[admin]\naddress = 'tcp://127.0.0.1:9323'", 2, "the admin socket over TCP is not in this version"),
         ("policy = 'a'\npolicy = 'b'", 2, "duplicate key"),
         ("policy = ", 1, ""),
     ];
@@ -207,6 +207,29 @@ fn records_are_kept_where_one_profile_enforces() {
         let flags = Flags { policy: Some(policy.clone()), ..Flags::default() };
         assert_eq!(load(&flags, &host).unwrap().config.audit.on_failure, expected, "{mode}");
     }
+}
+
+#[test]
+fn the_admin_socket_is_opened_where_it_is_named_or_needed() {
+    let (directory, host) = place();
+    let as_user = Host { uid: 1000, ..host.clone() };
+    let admin = |config: &Config| config.admin.as_ref().map(|path| path.display().to_string());
+    assert_eq!(admin(&load(&Flags::default(), &as_user).unwrap().config), None);
+    let asks = "version = 1\n[fallback]\nprofile = 'a'\n[profile.a.reactions]\n'privileged' = 'approve'";
+    write(&directory.path().join("p.toml"), asks, 0o644);
+    let flags = Flags { policy: Some("p.toml".into()), ..Flags::default() };
+    let as_root = Host { uid: 0, ..host.clone() };
+    let of_user = directory.path().join("run/tidewaiter/admin.sock");
+    assert_eq!(admin_socket(None, &as_user).unwrap(), of_user);
+    assert_eq!(admin_socket(None, &as_root).unwrap(), Path::new("/run/tidewaiter/admin.sock"));
+    if host.uid == 0 {
+        assert_eq!(admin(&load(&flags, &as_root).unwrap().config).unwrap(), "/run/tidewaiter/admin.sock");
+    }
+    let nowhere = Host { uid: 1000, runtime: None, ..host.clone() };
+    assert_eq!(admin_socket(None, &nowhere).unwrap_err().len(), 1);
+    write(&host.default_file, "[admin]\naddress = 'unix:///a/b.sock'", 0o644);
+    assert_eq!(admin(&load(&Flags::default(), &host).unwrap().config).unwrap(), "/a/b.sock");
+    assert_eq!(admin_socket(None, &host).unwrap(), Path::new("/a/b.sock"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ const GREEN: &str = "32";
 const YELLOW: &str = "33";
 const DIM: &str = "2";
 
-/// Renders a finished call that matters: an effect, a refusal, a finding worth a warning. `None` for every other record.
+/// Renders a finished call that matters (an effect, a refusal, a finding worth a warning) or an admin's word. `None` for every other record.
 ///
 /// Whatever a client chose (names, paths, images) is shown with its control characters escaped: a container's name must not
 /// move the operator's cursor.
@@ -20,14 +20,15 @@ pub fn line(record: &Value, colour: bool) -> Option<String> {
 }
 
 fn line_in(record: &Value, zone: &TimeZone, colour: bool) -> Option<String> {
+    if text(record, "/kind") == Some("approval") {
+        return Some(decision(record, zone, colour));
+    }
     if text(record, "/kind") != Some("call") || text(record, "/stage") != Some("outcome") || !matters(record) {
         return None;
     }
-    let paint = |code: &str, text: &str| match colour {
-        true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
-        false => text.to_owned(),
-    };
+    let paint = |code: &str, text: &str| painted(colour, code, text);
     let action = match text(record, "/verdict/action") {
+        Some("deny") if text(record, "/approval/state") == Some("asked") => paint(YELLOW, "ask    "),
         Some("allow") => paint(GREEN, "allow  "),
         Some("observe") => paint(YELLOW, "observe"),
         Some("deny") => paint(RED, "deny   "),
@@ -46,6 +47,10 @@ fn line_in(record: &Value, zone: &TimeZone, colour: bool) -> Option<String> {
         let code = if text(finding, "/reaction") == Some("deny") { RED } else { YELLOW };
         push(&mut line, &paint(code, &described(finding)));
     }
+    if let Some(id) = text(record, "/approval/id") {
+        let state = text(record, "/approval/state").unwrap_or("-");
+        push(&mut line, &paint(YELLOW, &format!("approval {} {}", shown(id), shown(state))));
+    }
     if let Some(status) = record.pointer("/outcome/status").and_then(Value::as_u64) {
         push(&mut line, &status.to_string());
     }
@@ -61,6 +66,30 @@ fn line_in(record: &Value, zone: &TimeZone, colour: bool) -> Option<String> {
     Some(line)
 }
 
+/// An admin's word.
+fn decision(record: &Value, zone: &TimeZone, colour: bool) -> String {
+    let word = match text(record, "/event") {
+        Some("approve") => painted(colour, GREEN, "approve"),
+        Some("reject") => painted(colour, RED, "reject "),
+        Some(_) | None => painted(colour, RED, "refused"),
+    };
+    let at = |pointer: &str| shown(text(record, pointer).unwrap_or("-"));
+    let time = painted(colour, DIM, &clock(record, zone));
+    let mut line = format!("{time} {word} {} approval {}", at("/by/user"), at("/approval/id"));
+    push(&mut line, &format!("{}: {}", at("/approval/principal"), at("/approval/summary")));
+    if let Some(why) = text(record, "/why") {
+        push(&mut line, &shown(why));
+    }
+    line
+}
+
+fn painted(colour: bool, code: &str, text: &str) -> String {
+    match colour {
+        true => format!("\u{1b}[{code}m{text}\u{1b}[0m"),
+        false => text.to_owned(),
+    }
+}
+
 fn matters(record: &Value) -> bool {
     match text(record, "/request/class") {
         // What only reads is worth a line when something stands against it.
@@ -72,7 +101,7 @@ fn matters(record: &Value) -> bool {
 /// Findings that the operator should see.
 fn findings(record: &Value) -> impl Iterator<Item = &Value> {
     let all = record.pointer("/verdict/findings").and_then(Value::as_array).map_or(&[][..], Vec::as_slice);
-    all.iter().filter(|finding| matches!(text(finding, "/reaction"), Some("warn" | "deny")))
+    all.iter().filter(|finding| matches!(text(finding, "/reaction"), Some("warn" | "approve" | "deny")))
 }
 
 fn described(finding: &Value) -> String {
@@ -110,8 +139,8 @@ fn text<'a>(record: &'a Value, pointer: &str) -> Option<&'a str> {
     record.pointer(pointer).and_then(Value::as_str)
 }
 
-/// Nothing that a terminal would act on, nor what turns the direction of writing.
-fn shown(text: &str) -> String {
+/// A text without anything that a terminal would act on, or that turns the direction of writing: that is shown escaped.
+pub fn shown(text: &str) -> String {
     let hidden = |c: char| {
         c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
     };
@@ -154,6 +183,21 @@ mod tests {
         let wanted = "02:31:07 deny    gitlab-runner ContainerCreate  docker.io/library/alpine:latest  \
                       privileged: true (HostConfig.Privileged)  403  …0123456789ab";
         assert_eq!(line.as_deref(), Some(wanted));
+    }
+
+    #[test]
+    fn what_asks_for_approval_and_an_admins_word_are_shown() {
+        let mut asked = record("containers", "deny", finding("approve"));
+        asked["approval"] = json!({"id": "7f3k", "state": "asked"});
+        let wanted = "02:31:07 ask     gitlab-runner ContainerCreate  docker.io/library/alpine:latest  \
+                      privileged: true (HostConfig.Privileged)  approval 7f3k asked  403  …0123456789ab";
+        assert_eq!(line_in(&asked, &TimeZone::UTC, false).as_deref(), Some(wanted));
+        let word = json!({
+            "time": "2026-11-24T02:31:07Z", "kind": "approval", "event": "approve", "by": {"uid": 0, "user": "root"},
+            "approval": {"id": "7f3k", "principal": "ci", "summary": "ContainerCreate\u{1b}[2J"},
+        });
+        let wanted = "02:31:07 approve root approval 7f3k  ci: ContainerCreate\\u{1b}[2J";
+        assert_eq!(line_in(&word, &TimeZone::UTC, false).as_deref(), Some(wanted));
     }
 
     #[test]

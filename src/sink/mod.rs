@@ -2,4 +2,4 @@
 
 mod console;
 
-pub use console::line;
+pub use console::{line, shown};

@@ -9,6 +9,7 @@
     reason = "what goes wrong in a test or its helpers is a failed test, and its output is for whoever mends it"
 )]
 
+mod approve;
 mod cases;
 mod check;
 mod cli;

@@ -47,6 +47,28 @@ async fn a_refused_call_has_an_outcome_only_and_waits_for_no_fsync() {
 }
 
 #[tokio::test]
+async fn an_admins_word_is_written_before_it_counts() {
+    let place = Place::new();
+    let (audit, _opened) = place.open();
+    let Peer::Unix(by) = peer() else { panic!("a Unix peer") };
+    let until = Timestamp::from_second(1_790_000_000).unwrap();
+    let event =
+        |word| ApprovalEvent { word, id: "7f3k", principal: "ci", summary: "ContainerCreate", call: "r", by: &by };
+    audit.approval(&event(Word::Approve(until))).await.unwrap();
+    assert_eq!(audit.stats().syncs, 2, "at the start, and for it");
+    audit.approval(&event(Word::Refused("no"))).await.unwrap();
+    let records = place.records();
+    let words: Vec<_> = records.iter().filter(|record| record["kind"] == "approval").collect();
+    assert_eq!(words.len(), 2);
+    assert_eq!((&words[0]["event"], &words[0]["until"]), (&"approve".into(), &"2026-09-21T14:13:20.000000000Z".into()));
+    assert_eq!((&words[0]["approval"]["id"], &words[0]["by"]["login_uid"]), (&"7f3k".into(), &1001.into()));
+    assert!(!words[0].to_string().contains("hunter2"));
+    assert_eq!((&words[1]["event"], &words[1]["why"]), (&"refused".into(), &"no".into()));
+    audit.clone().close().await;
+    assert!(audit.approval(&event(Word::Reject)).await.is_err());
+}
+
+#[tokio::test]
 async fn a_dropped_call_is_recorded_as_aborted() {
     let place = Place::new();
     let (audit, _) = place.open();

@@ -80,6 +80,11 @@ impl Gate {
         self.dir.path().join("docker.sock")
     }
 
+    /// Its folder.
+    pub(crate) fn dir(&self) -> &Path {
+        self.dir.path()
+    }
+
     /// Its process.
     pub(crate) fn pid(&self) -> Pid {
         Pid::from_raw(self.child.id().try_into().unwrap())
