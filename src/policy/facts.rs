@@ -182,12 +182,6 @@ impl Known {
     }
 }
 
-impl Known {
-    pub(super) fn joined(&self, name: &str) -> Option<&Joined> {
-        self.joined.iter().find(|joined| joined.name == name)
-    }
-}
-
 impl HeldVolume {
     /// The path on the host that it leads to, if it does.
     pub fn device(&self) -> Option<&str> {

@@ -18,7 +18,7 @@ pub(super) const WITHIN_EXEC: &str = "exec.";
 
 use std::cell::OnceCell;
 
-use super::facts::Stored;
+use super::facts::{Joined, Stored};
 use super::mount::Paths;
 use super::profile::{Join, Profile};
 use super::{Check, Facts, Finding, Reaction};
@@ -34,6 +34,9 @@ const MAX_FIELD: usize = 200;
 /// change no decision; a body of some megabytes holds half a million binds.
 const MAX_OF_A_CHECK: u16 = 32;
 
+/// Longest chain of containers of which each joins the next, as an application joins a helper that joins a pause container.
+const MAX_CHAIN: usize = 4;
+
 /// Collects what is found, with the reaction of one profile.
 #[derive(Debug)]
 pub(super) struct Found<'p> {
@@ -48,13 +51,43 @@ pub(super) struct Found<'p> {
     counts: [u16; Check::ALL.len()],
     /// The profile's `binds` that name the caller, filled in at most once a call.
     own_binds: OnceCell<Vec<(Paths, bool)>>,
+    /// The principal's own containers that may be joined, by the names the call and what it acts on have for them.
+    joinable: Vec<&'p str>,
 }
 
 impl<'p> Found<'p> {
     /// Nothing found yet.
     pub(super) const fn new(principal: &'p str, profile: &'p Profile, peer: &'p Peer, facts: &'p Facts<'p>) -> Self {
         let counts = [0; Check::ALL.len()];
-        Self { principal, profile, peer, facts, findings: Vec::new(), within: "", counts, own_binds: OnceCell::new() }
+        Self {
+            principal,
+            profile,
+            peer,
+            facts,
+            findings: Vec::new(),
+            within: "",
+            counts,
+            own_binds: OnceCell::new(),
+            joinable: Vec::new(),
+        }
+    }
+
+    /// Finds which containers may be joined: first those that join none, then those that join these, and so on. One that was
+    /// renamed to the name it joins, or two that join each other, are never among them.
+    fn find_joinable(&mut self) {
+        if self.profile.join != Join::Own {
+            return;
+        }
+        let is_own = |joined: &&Joined| joined.maker.as_ref().is_some_and(|maker| maker.principal == self.principal);
+        let mut open: Vec<&'p Joined> = self.facts.known.joined.iter().filter(is_own).collect();
+        for _link in 0..MAX_CHAIN {
+            let (pass, rest): (Vec<_>, Vec<_>) = open.into_iter().partition(|joined| self.passes(&joined.stored));
+            self.joinable.extend(pass.iter().map(|joined| joined.name.as_str()));
+            open = rest;
+            if pass.is_empty() || open.is_empty() {
+                break;
+            }
+        }
     }
 
     /// Adds a finding. Detail and field hold the client's text: they are bounded, and control characters are shown as escapes.
@@ -83,16 +116,14 @@ impl<'p> Found<'p> {
         match self.profile.join {
             Join::None => false,
             Join::Any => true,
-            Join::Own => self.facts.known.joined(name).is_some_and(|joined| {
-                let is_own = joined.maker.as_ref().is_some_and(|maker| maker.principal == self.principal);
-                is_own && self.passes(&joined.stored)
-            }),
+            Join::Own => self.joinable.contains(&name),
         }
     }
 
     /// Whether nothing about a container would be refused if it were made now.
     fn passes(&self, stored: &Stored) -> bool {
         let mut found = Found::new(self.principal, self.profile, self.peer, self.facts);
+        found.joinable.clone_from(&self.joinable);
         stored::container(&mut found, stored);
         found.findings.iter().all(|finding| finding.reaction < Reaction::Approve)
     }

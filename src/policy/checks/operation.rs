@@ -11,6 +11,7 @@ pub(in crate::policy) fn check(found: &mut Found<'_>, call: &Call<'_>) {
     for odd in call.all_irregularities() {
         found.add(Check::of_irregular(odd.kind), &odd.field, &odd.detail);
     }
+    found.find_joinable();
     endpoint(found, call);
     checkpoint(found, call);
     image::check(found, call);

@@ -25,6 +25,10 @@ own-only = true
 "#;
 
 fn refused_for(request: &str, body: &str, known: &Known) -> Vec<String> {
+    refused_by(SITE, request, body, known)
+}
+
+fn refused_by(text: &str, request: &str, body: &str, known: &Known) -> Vec<String> {
     let (method, target) = request.split_once(' ').unwrap();
     let mut headers = http::HeaderMap::new();
     headers.insert("host", "d".parse().unwrap());
@@ -39,7 +43,7 @@ fn refused_for(request: &str, body: &str, known: &Known) -> Vec<String> {
         BodyPlan::Stream => Call::unread(&asked),
     };
     let facts = Facts { now: jiff::Timestamp::UNIX_EPOCH, protected: &[], known };
-    let verdict = judge(&policy(SITE), &caller(1000), &call, &facts);
+    let verdict = judge(&policy(text), &caller(1000), &call, &facts);
     let denied = verdict.findings.iter().filter(|finding| finding.reaction == Reaction::Deny);
     denied.map(|finding| format!("{} {}", finding.check.id(), finding.field)).collect()
 }
@@ -194,6 +198,27 @@ fn only_ones_own_containers_that_pass_themselves_may_be_joined() {
     assert_eq!(joined("{}", None), both);
     assert_eq!(joined(r#"{"Privileged":true}"#, own()), both);
     assert_eq!(refused_for(CREATE, create, Known::NOTHING), both);
+}
+
+#[test]
+fn a_container_renamed_to_what_it_joins_is_no_endless_judgement() {
+    let itself = || Stored { name: "n".into(), ..stored(r#"{"PidMode":"container:n"}"#) };
+    let joined = vec![Joined { name: "n".into(), stored: itself(), maker: own() }];
+    let known = Known { joined, ..on(itself(), own()) };
+    assert_eq!(refused_for(START, "", &known), ["namespace.pid.container container.HostConfig.PidMode"]);
+}
+
+#[test]
+fn one_that_joins_another_passes_if_both_do() {
+    let create = r#"{"Image":"busybox:1.0","HostConfig":{"NetworkMode":"container:pause","VolumesFrom":["app"]}}"#;
+    let joined = |pause: &str| {
+        let joins = |name: &str, host: &str| Joined { name: name.into(), stored: stored(host), maker: own() };
+        let joined = vec![joins("app", r#"{"NetworkMode":"container:pause"}"#), joins("pause", pause)];
+        refused_for(CREATE, create, &Known { joined, ..Known::default() })
+    };
+    assert_eq!(joined("{}"), [""; 0]);
+    let both = ["namespace.network.container HostConfig.NetworkMode", "mount.volumes-from HostConfig.VolumesFrom[0]"];
+    assert_eq!(joined(r#"{"Privileged":true}"#), both);
 }
 
 #[test]
