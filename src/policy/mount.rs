@@ -155,11 +155,13 @@ pub fn volume_sources(volume: &VolumeCreate<'_>) -> Sources {
     named
 }
 
-/// The containers whose volumes or namespaces a container wants to share, by the names it calls them.
+/// The containers whose volumes, namespaces or environment a container wants to share, by the names it calls them.
 pub fn joined<'h>(host: &'h HostConfig<'_>) -> Vec<&'h str> {
     let modes = [&host.pid_mode, &host.network_mode, &host.ipc_mode, &host.cgroup];
     let shared = modes.into_iter().flatten().filter_map(|mode| mode.strip_prefix("container:"));
-    let mut names: Vec<&str> = shared.chain(host.volumes_from.iter().map(|from| volumes_of(from))).collect();
+    let volumes = host.volumes_from.iter().map(|from| volumes_of(from));
+    let links = host.links.iter().map(|link| linked(link));
+    let mut names: Vec<&str> = shared.chain(volumes).chain(links).collect();
     names.sort_unstable();
     names.dedup();
     names
@@ -168,6 +170,12 @@ pub fn joined<'h>(host: &'h HostConfig<'_>) -> Vec<&'h str> {
 /// The container in an entry of `VolumesFrom`, `name[:mode]`.
 pub(super) fn volumes_of(from: &str) -> &str {
     from.split_once(':').map_or(from, |(name, _mode)| name)
+}
+
+/// The container in an entry of `Links`: `name`, `name:alias`, or as the engine has it `/name:/own/alias`.
+pub(super) fn linked(link: &str) -> &str {
+    let name = link.split_once(':').map_or(link, |(name, _alias)| name);
+    name.strip_prefix('/').unwrap_or(name)
 }
 
 /// Whether a source is a path. A volume's name has no slash; a relative path is one where Podman reads it.

@@ -115,3 +115,16 @@ fn a_principal_acts_only_on_what_it_made_and_sees_nothing_else() {
     refused(&as_group(&gate, BOB, &format!("stop {anns}")), "container.foreign: ");
     ok(&as_group(&gate, ANN, &format!("stop -t 0 {anns}")));
 }
+
+#[test]
+fn a_link_to_anothers_container_would_read_its_environment() {
+    let engine = Engine::own();
+    let gate = Gate::start(engine.socket(), Options { policy: Some(POLICY), ..Options::default() });
+    let (anns, bobs) = (unique("ann"), unique("bob"));
+    ok(&as_group(&gate, ANN, &format!("run -d --name {anns} -e WORD=anns busybox:1.0 sleep 600")));
+    let linked = |name: &str| format!("create --name {bobs} --link {name}:db busybox:1.0 env");
+    refused(&as_group(&gate, BOB, &linked(&anns)), "namespace.network.container");
+    // Their own they may link, and start, when the engine has written the link in its own form.
+    ok(&as_group(&gate, ANN, &linked(&anns)));
+    assert!(ok(&as_group(&gate, ANN, &format!("start -a {bobs}"))).contains("WORD=anns"));
+}

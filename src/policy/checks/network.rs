@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr};
 
 use super::Found;
 use crate::policy::Check;
+use crate::policy::mount::linked;
 use crate::request::{Endpoint, HostConfig, PortBinding};
 
 pub(super) fn check(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
@@ -14,6 +15,10 @@ pub(super) fn check(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str) {
         // Where no network is named it is the bridge.
         let network = if matches!(mode, "" | "default") { "bridge" } else { mode };
         join(found, network, &format!("{at}.NetworkMode"));
+    }
+    for (index, link) in host.links.iter().enumerate() {
+        // The engine writes the other's environment into this one, with the passwords in it.
+        found.add_if(!found.joins(linked(link)), Check::NetworkContainer, &format!("{at}.Links[{index}]"), link);
     }
     for binding in &host.port_bindings {
         publish(found, binding, &format!("{at}.PortBindings.{}", binding.container_port));

@@ -25,10 +25,6 @@ own-only = true
 "#;
 
 fn refused_for(request: &str, body: &str, known: &Known) -> Vec<String> {
-    refused_by(SITE, request, body, known)
-}
-
-fn refused_by(text: &str, request: &str, body: &str, known: &Known) -> Vec<String> {
     let (method, target) = request.split_once(' ').unwrap();
     let mut headers = http::HeaderMap::new();
     headers.insert("host", "d".parse().unwrap());
@@ -43,7 +39,7 @@ fn refused_by(text: &str, request: &str, body: &str, known: &Known) -> Vec<Strin
         BodyPlan::Stream => Call::unread(&asked),
     };
     let facts = Facts { now: jiff::Timestamp::UNIX_EPOCH, protected: &[], known };
-    let verdict = judge(&policy(text), &caller(1000), &call, &facts);
+    let verdict = judge(&policy(SITE), &caller(1000), &call, &facts);
     let denied = verdict.findings.iter().filter(|finding| finding.reaction == Reaction::Deny);
     denied.map(|finding| format!("{} {}", finding.check.id(), finding.field)).collect()
 }
@@ -219,6 +215,24 @@ fn one_that_joins_another_passes_if_both_do() {
     assert_eq!(joined("{}"), [""; 0]);
     let both = ["namespace.network.container HostConfig.NetworkMode", "mount.volumes-from HostConfig.VolumesFrom[0]"];
     assert_eq!(joined(r#"{"Privileged":true}"#), both);
+}
+
+#[test]
+fn a_link_hands_out_the_environment_of_a_container_and_is_one_that_joins() {
+    let joined = |maker: Option<Maker>| vec![Joined { name: "web".into(), stored: stored("{}"), maker }];
+    let other = || Some(Maker { principal: "ann".into(), image_id: None });
+    for (links, field) in [
+        (r#"["web:db"]"#, "HostConfig.Links[0]"),
+        (r#"["web"]"#, "HostConfig.Links[0]"),
+        // As the engine has it.
+        (r#"["/web:/mine/db"]"#, "HostConfig.Links[0]"),
+    ] {
+        let create = format!(r#"{{"Image":"busybox:1.0","HostConfig":{{"Links":{links}}}}}"#);
+        let by = |maker| refused_for(CREATE, &create, &Known { joined: joined(maker), ..Known::default() });
+        assert_eq!(by(own()), [""; 0], "{links}");
+        assert_eq!(by(other()), [format!("namespace.network.container {field}")], "{links}");
+        assert_eq!(by(None), [format!("namespace.network.container {field}")], "{links}");
+    }
 }
 
 #[test]
