@@ -74,6 +74,7 @@ impl LookUp {
         self.engine(&mut known).await?;
         if let Some(target) = target {
             self.container(target, &mut known).await?;
+            known.absent = known.container.is_none() && known.missing.is_empty();
         }
         if let Some(image) = image {
             known.image = self.image(image, &mut known.missing).await?;

@@ -22,6 +22,9 @@ pub struct Known {
     pub engine: EngineFacts,
     /// The container the call acts on, if there is one.
     pub container: Option<Stored>,
+    /// Whether the call names a container or exec that the engine did not have when it was asked. One that gets the name later
+    /// was never judged.
+    pub absent: bool,
     /// Who made that container through this gate; `None` if nobody did.
     pub maker: Option<Maker>,
     /// Containers whose namespaces or volumes a create wants to join.
@@ -155,6 +158,7 @@ impl Known {
     pub const NOTHING: &Self = &Self {
         engine: EngineFacts { cgroup_v1: false, containerd_store: false, root_dir: None },
         container: None,
+        absent: false,
         maker: None,
         joined: Vec::new(),
         exec: None,

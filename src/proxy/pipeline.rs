@@ -66,6 +66,11 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
         wire.leave_body(body.is_left());
         return Ok(refuse(&Refusal::NothingKnown(why), &wire, seen.id, Some(record)));
     }
+    if let Some(target) = call.target().filter(|_| known.absent && verdict.mode == Mode::Enforce) {
+        // Forwarded by its name, it would act on whatever has that name by then, which nobody has judged.
+        wire.leave_body(body.is_left());
+        return Ok(refuse(&Refusal::Absent(target), &wire, seen.id, Some(record)));
+    }
     if body.is_broken() && verdict.mode == Mode::Enforce {
         return Ok(refuse(&Refusal::BrokenBody, &wire, seen.id, Some(record)));
     }

@@ -13,6 +13,7 @@ use super::wire::Wire;
 use crate::audit::{Ended, RecordId, Unwritten};
 use crate::engine;
 use crate::policy::Verdict;
+use crate::request::Target;
 
 /// Why the gate answers in the engine's place.
 #[derive(Debug)]
@@ -25,6 +26,8 @@ pub(super) enum Refusal<'a> {
     Unreachable(&'a engine::OpenError),
     /// No engine to look up what the call acts on.
     NothingKnown(&'a str),
+    /// The engine does not have what the call acts on.
+    Absent(Target<'a>),
     /// The engine took the connection over where nothing was judged as a stream.
     UnexpectedHijack,
     /// The judged request cannot be written anew.
@@ -38,6 +41,7 @@ impl Refusal<'_> {
         match self {
             Self::Denied(verdict) => verdict.status(),
             Self::Unwritten(_) | Self::Unreachable(_) | Self::NothingKnown(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Absent(_) => StatusCode::NOT_FOUND,
             Self::UnexpectedHijack => StatusCode::BAD_GATEWAY,
             Self::Unwritable(Unwritable::Target(_)) => StatusCode::URI_TOO_LONG,
             Self::Unwritable(_) => StatusCode::BAD_REQUEST,
@@ -47,7 +51,7 @@ impl Refusal<'_> {
 
     const fn ended(&self) -> Ended {
         match self {
-            Self::Denied(_) | Self::Unwritten(_) | Self::Unwritable(_) => Ended::Refused,
+            Self::Denied(_) | Self::Unwritten(_) | Self::Absent(_) | Self::Unwritable(_) => Ended::Refused,
             Self::Unreachable(_) | Self::NothingKnown(_) => Ended::EngineUnreachable,
             Self::UnexpectedHijack => Ended::EngineGone,
             Self::BrokenBody => Ended::ClientGone,
@@ -60,6 +64,9 @@ impl Refusal<'_> {
             Self::Unwritten(why) => format!("tidewaiter: refused, because {why}"),
             Self::Unreachable(why) => format!("tidewaiter: {why}; is the engine running? See record {id}"),
             Self::NothingKnown(why) => format!("tidewaiter: {why}; is the engine running? See record {id}"),
+            // The engine's own words.
+            Self::Absent(Target::Container(name)) => format!("No such container: {name}"),
+            Self::Absent(Target::Exec(id)) => format!("No such exec instance: {id}"),
             Self::UnexpectedHijack => format!("tidewaiter: the engine switched protocols unasked; see record {id}"),
             Self::Unwritable(why) => format!("tidewaiter: {why}; see record {id}"),
             Self::BrokenBody => format!("tidewaiter: the request body ended early; see record {id}"),

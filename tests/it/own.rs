@@ -128,3 +128,18 @@ fn a_link_to_anothers_container_would_read_its_environment() {
     ok(&as_group(&gate, ANN, &linked(&anns)));
     assert!(ok(&as_group(&gate, ANN, &format!("start -a {bobs}"))).contains("WORD=anns"));
 }
+
+#[test]
+fn what_is_not_there_yet_is_not_acted_on_when_it_comes() {
+    let engine = Engine::own();
+    let gate = Gate::start(engine.socket(), Options { policy: Some(POLICY), ..Options::default() });
+    let awaited = unique("awaited");
+    refused(&as_group(&gate, BOB, &format!("rm {awaited}")), &format!("No such container: {awaited}"));
+    refused(&as_group(&gate, BOB, &format!("exec {awaited} true")), &format!("No such container: {awaited}"));
+    let ended = gate.records().into_iter().filter(|record| {
+        let target = record.pointer("/request/target").and_then(serde_json::Value::as_str).unwrap_or_default();
+        target.contains(&awaited) && record["stage"] == "outcome"
+    });
+    let ended: Vec<_> = ended.map(|record| record["outcome"]["ended"].clone()).collect();
+    assert!(!ended.is_empty() && ended.iter().all(|ended| ended == "refused"), "by name to the engine: {ended:?}");
+}
