@@ -31,6 +31,11 @@ impl Operation {
 }
 
 impl Asked {
+    /// Whether it is one that [`Asked::narrowed`] changes.
+    pub const fn is_narrowed(&self) -> bool {
+        self.operation.is_narrowed()
+    }
+
     /// The same request for what `owner` made only. `None` if its filters cannot be read.
     pub fn narrowed(&self, owner: &str) -> Option<Self> {
         let mut asked = self.clone();

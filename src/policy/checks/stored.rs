@@ -3,7 +3,7 @@
 use super::{Found, WITHIN_CONTAINER, WITHIN_EXEC, container, mounts};
 use crate::policy::Check;
 use crate::policy::facts::Stored;
-use crate::request::{Call, ContainerCreate, Operation, Text, stored_container};
+use crate::request::{Call, ContainerCreate, Irregular, Operation, Text, stored_container};
 
 /// Judges the container or exec behind a call that makes use of it.
 pub(super) fn check(found: &mut Found<'_>, call: &Call<'_>) {
@@ -32,6 +32,13 @@ fn ownership(found: &mut Found<'_>, call: &Call<'_>) {
     if found.profile.own_only && OTHERS.contains(&call.asked.operation) {
         found.add(Check::ContainerForeign, "path", "tells or removes what others made");
     }
+    if found.profile.own_only && is_sent_as_it_came(call) && (call.asked.is_narrowed() || call.target().is_some()) {
+        found.add(
+            Check::ContainerForeign,
+            "path",
+            "has two readings, so that it cannot be narrowed to what is one's own",
+        );
+    }
     let known = found.facts.known;
     let Some(stored) = &known.container else { return };
     match &known.maker {
@@ -46,6 +53,11 @@ fn ownership(found: &mut Found<'_>, call: &Call<'_>) {
         let detail = format!("was judged with {judged}, and has {}", stored.image.id);
         found.add(Check::ImageChanged, "container.Image", &detail);
     }
+}
+
+/// Whether the engine gets the client's own bytes, if a policy lets it: see [`crate::policy::Verdict::permit`].
+fn is_sent_as_it_came(call: &Call<'_>) -> bool {
+    call.all_irregularities().any(|odd| odd.kind != Irregular::UnknownField)
 }
 
 /// What cannot be narrowed to a principal's own containers: nobody notes who made a service.

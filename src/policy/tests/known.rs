@@ -25,6 +25,10 @@ own-only = true
 "#;
 
 fn refused_for(request: &str, body: &str, known: &Known) -> Vec<String> {
+    refused_by(SITE, request, body, known)
+}
+
+fn refused_by(text: &str, request: &str, body: &str, known: &Known) -> Vec<String> {
     let (method, target) = request.split_once(' ').unwrap();
     let mut headers = http::HeaderMap::new();
     headers.insert("host", "d".parse().unwrap());
@@ -39,7 +43,7 @@ fn refused_for(request: &str, body: &str, known: &Known) -> Vec<String> {
         BodyPlan::Stream => Call::unread(&asked),
     };
     let facts = Facts { now: jiff::Timestamp::UNIX_EPOCH, protected: &[], known };
-    let verdict = judge(&policy(SITE), &caller(1000), &call, &facts);
+    let verdict = judge(&policy(text), &caller(1000), &call, &facts);
     let denied = verdict.findings.iter().filter(|finding| finding.reaction == Reaction::Deny);
     denied.map(|finding| format!("{} {}", finding.check.id(), finding.field)).collect()
 }
@@ -232,6 +236,23 @@ fn a_link_hands_out_the_environment_of_a_container_and_is_one_that_joins() {
         assert_eq!(by(own()), [""; 0], "{links}");
         assert_eq!(by(other()), [format!("namespace.network.container {field}")], "{links}");
         assert_eq!(by(None), [format!("namespace.network.container {field}")], "{links}");
+    }
+}
+
+#[test]
+fn what_cannot_be_narrowed_is_refused_to_those_who_have_only_their_own() {
+    let odd = SITE.replace("[profile.site.reactions]", "[profile.site.reactions]\n\"request.*\" = \"warn\"");
+    for (request, expected) in [
+        ("GET /containers/json?all=1&all=1", "container.foreign path"),
+        ("GET /events?since=0&since=1", "container.foreign path"),
+        ("POST /containers/prune?x=1;y", "container.foreign path"),
+        ("POST /containers/web/kill?signal=1&signal=2", "container.foreign path"),
+        ("GET /images/json?all=1&all=1", ""),
+    ] {
+        let expected: Vec<&str> = Some(expected).filter(|text| !text.is_empty()).into_iter().collect();
+        let known = on(stored("{}"), own());
+        let known = if request.contains("web") { &known } else { Known::NOTHING };
+        assert_eq!(refused_by(&odd, request, "", known), expected, "{request}");
     }
 }
 
