@@ -1,10 +1,13 @@
 //! Where paths on this host really lead.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::policy::RealPath;
 
 /// Follows every symbolic link of each path, as far as it exists.
+///
+/// One that cannot be followed is left out: a folder that the gate may not search, a ring of links, a link to nothing.
 ///
 /// The engine's own mount follows them again when the container starts: what changes between is not seen here.
 pub(super) fn real_paths(paths: Vec<String>) -> Vec<RealPath> {
@@ -23,10 +26,12 @@ fn follow(path: &Path) -> Option<PathBuf> {
     loop {
         match part.canonicalize() {
             Ok(real) => return Some(missing.iter().rev().fold(real, |real, name| real.join(name))),
-            Err(_missing) => {
+            // A link to nothing is there, and leads to whatever is made behind it.
+            Err(error) if error.kind() == ErrorKind::NotFound && part.symlink_metadata().is_err() => {
                 missing.push(part.file_name()?);
                 part = part.parent()?;
             }
+            Err(_unknown) => return None,
         }
     }
 }
@@ -49,5 +54,21 @@ mod tests {
         ] {
             assert_eq!(follow(&root.join(below)), Some(real), "{below}");
         }
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_followed_to_its_end_is_not_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().canonicalize().unwrap();
+        let link = |from: &str, to: &str| std::os::unix::fs::symlink(to, root.join(from)).unwrap();
+        link("loop", "loop");
+        // The engine makes what is missing behind a link, or somebody else does before it mounts it.
+        link("dangling", "/etc/not-there");
+        std::fs::write(root.join("file"), "").unwrap();
+        for below in ["loop", "loop/x", "dangling", "dangling/x", "file/x"] {
+            assert_eq!(follow(&root.join(below)), None, "{below}");
+        }
+        let name = "x".repeat(300);
+        assert_eq!(follow(&root.join(name)), None, "a name that no file system has");
     }
 }

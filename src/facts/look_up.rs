@@ -213,8 +213,14 @@ impl LookUp {
             named.add_path(device);
         }
         named.paths.truncate(MAX_NAMED);
-        match follow(std::mem::take(&mut named.paths)).await {
-            Some(paths) => known.paths = paths,
+        let asked = std::mem::take(&mut named.paths);
+        match follow(asked.clone()).await {
+            Some(paths) => {
+                let is_known = |path: &String| paths.iter().any(|known| known.path == *path);
+                let unknown = asked.iter().filter(|path| !is_known(path));
+                known.missing.extend(unknown.map(|path| format!("where {path} leads")));
+                known.paths = paths;
+            }
             None => known.missing.push(format!("where paths lead, within {} s", PATHS_DEADLINE.as_secs())),
         }
         Ok(())
