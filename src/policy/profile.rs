@@ -74,6 +74,9 @@ pub(super) struct Publish {
     pub(super) last: u16,
 }
 
+/// What `baseline` opens and `restricted` does not: a build runs any image that its Dockerfile names, as root, with no limit.
+const BUILDS: [&str; 2] = ["build", "build.session"];
+
 /// Everything but root-equivalent classes, checkpoints (written and removed as root in any folder of the host) and what is
 /// unknown. BuildKit's sessions are stopped by their own check, so that one line lets them through.
 const BASELINE_API: [&str; 11] = [
@@ -100,7 +103,11 @@ impl Profile {
             _unknown => return None,
         };
         let open = name == "privileged";
-        let all_classes = Class::ALL_SELECTORS;
+        let classes = match name {
+            "privileged" => Class::ALL_SELECTORS.to_vec(),
+            "baseline" => BASELINE_API.to_vec(),
+            _restricted => BASELINE_API.into_iter().filter(|class| !BUILDS.contains(class)).collect(),
+        };
         let localtime = ["/etc/localtime", "/etc/timezone"];
         Some(Self {
             name: name.to_owned(),
@@ -115,7 +122,7 @@ impl Profile {
             networks: None,
             publish: Vec::new(),
             runtimes: vec!["runc".to_owned(), "io.containerd.runc.v2".to_owned()],
-            api: if open { all_classes.iter() } else { BASELINE_API.iter() }.map(|&class| class.to_owned()).collect(),
+            api: classes.into_iter().map(ToOwned::to_owned).collect(),
             min_api: (!open).then_some(ApiVersion { major: 1, minor: 24 }),
             join: if open { Join::Any } else { Join::Own },
             own_only: false,

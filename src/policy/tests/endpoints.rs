@@ -18,6 +18,13 @@ fn denied(policy: &Policy, method: &str, target: &str, body: &str) -> Vec<&'stat
 }
 
 #[test]
+fn restricted_builds_nothing_since_a_build_runs_any_image_as_root() {
+    let restricted = policy("version = 1\nmode = \"enforce\"\n[fallback]\nprofile = \"restricted\"\n");
+    assert_eq!(denied(&restricted, "POST", "/v1.41/build", ""), ["api.not-allowed"]);
+    assert_eq!(denied(&baseline(), "POST", "/v1.41/build", ""), [""; 0]);
+}
+
+#[test]
 fn a_plugin_is_refused_at_every_step_even_where_its_class_is_open() {
     for (method, target) in [
         ("POST", "/v1.41/plugins/pull?remote=evil/plugin"),
