@@ -3,6 +3,7 @@
 use super::checks::{self, Found};
 use super::facts::Facts;
 use super::principal::Principal;
+use super::profile::ImageProof;
 use super::rule::Scene;
 use super::{Action, Check, Finding, Mode, Policy, Reaction, Verdict};
 use crate::peer::Peer;
@@ -29,7 +30,7 @@ pub fn judge(policy: &Policy, peer: &Peer, call: &Call<'_>, facts: &Facts<'_>) -
     let scene = Scene { call, peer, known: facts.known, principal: name, admin, profile: &profile.name };
     findings.extend(policy.rules.judge(profile, scene));
     for finding in &mut findings {
-        except(policy, name, call, facts, finding);
+        except(policy, (name, profile.image_proof), call, facts, finding);
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.reaction));
     let mode = policy.mode_of(profile);
@@ -54,18 +55,25 @@ pub fn judge(policy: &Policy, peer: &Peer, call: &Call<'_>, facts: &Facts<'_>) -
 }
 
 /// Lowers what refuses that a known-good exception covers; the finding stays, with its reason.
-fn except(policy: &Policy, principal: &str, call: &Call<'_>, facts: &Facts<'_>, finding: &mut Finding) {
+fn except(
+    policy: &Policy,
+    (principal, proof): (&str, ImageProof),
+    call: &Call<'_>,
+    facts: &Facts<'_>,
+    finding: &mut Finding,
+) {
     if finding.reaction < Reaction::Approve {
         return;
     }
     // The source of an image mount is not the image that an exception is for.
     let is_mounts = finding.field.contains("Mounts[") && finding.check.id().starts_with("image.");
-    let images = if is_mounts { Vec::new() } else { checks::images_of(call, facts.known) };
+    // An exception from proof is for what has none.
+    let proof = if finding.check == Check::ImageUnproven { ImageProof::Name } else { proof };
+    let names = |pattern| !is_mounts && checks::names_image(pattern, call, facts.known, proof);
     let covering = policy.exceptions.iter().find(|exception| {
         let whom = exception.principals.is_empty() || exception.principals.iter().any(|name| name == principal);
         let what = exception.checks.contains(&finding.check);
-        let which = exception.images.is_empty()
-            || images.iter().any(|image| exception.images.iter().any(|pattern| pattern.lists(image)));
+        let which = exception.images.is_empty() || exception.images.iter().any(names);
         whom && what && which && exception.expires.is_none_or(|end| facts.now < end)
     });
     if let Some(exception) = covering {

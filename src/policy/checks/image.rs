@@ -3,7 +3,8 @@
 use super::Found;
 use crate::policy::Check;
 use crate::policy::facts::{HeldImage, Known};
-use crate::policy::image::Image;
+use crate::policy::image::{Image, ImagePattern};
+use crate::policy::profile::ImageProof;
 use crate::request::{Asked, Body, Call, Operation};
 
 /// The image that a call is about, by its name and by the id that the engine holds under it.
@@ -22,6 +23,18 @@ pub(in crate::policy) fn of_call(call: &Call<'_>, known: &Known) -> Vec<Image> {
         }
         _other => Vec::new(),
     }
+}
+
+/// Whether an entry of an exception names the image that a call is about: with `image-proof`, as an entry of a list would.
+pub(in crate::policy) fn names(pattern: &ImagePattern, call: &Call<'_>, known: &Known, proof: ImageProof) -> bool {
+    let is_new = matches!(call.body, Body::ContainerCreate(_) | Body::ServiceSpec(_));
+    let held = if is_new { known.image.as_ref() } else { known.container.as_ref().map(|stored| &stored.image) };
+    of_call(call, known).iter().filter(|image| pattern.lists(image)).any(|image| {
+        let needs_proof = proof == ImageProof::Digest && !image.is_pinned();
+        let digests_prove = !known.engine.containerd_store;
+        held.filter(|_| needs_proof)
+            .is_none_or(|held| digests_prove && held.repo_digests.iter().any(|from| pattern.is_source(from)))
+    })
 }
 
 /// What a pull or a push names.

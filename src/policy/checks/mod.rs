@@ -9,7 +9,7 @@ mod operation;
 mod service;
 mod stored;
 
-pub(super) use image::of_call as images_of;
+pub(super) use image::{names as names_image, of_call as images_of};
 pub(super) use operation::check;
 
 /// What stands before the fields of a container and of an exec as the engine has them.

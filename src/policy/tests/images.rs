@@ -3,8 +3,8 @@
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 
 use super::roads::CREATE;
-use super::{caller, denying, judged, policy};
-use crate::policy::{Action, Facts, Known, Policy, Stored, judge};
+use super::{caller, denying, judged, judged_with, policy};
+use crate::policy::{Action, EngineFacts, Facts, HeldImage, Known, Policy, Stored, judge};
 use crate::request::{Call, Head, read};
 
 const DIGEST: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -165,4 +165,25 @@ fn a_container_that_an_exception_let_be_made_may_start() {
     };
     assert_eq!(start("known:1"), [""; 0]);
     assert_eq!(start("other:1"), ["privileged"]);
+}
+
+#[test]
+fn an_exception_for_a_name_needs_the_proof_that_a_list_would_need() {
+    let profile =
+        "version = 1\nmode = \"enforce\"\n[fallback]\nprofile = \"own\"\n[profile.own]\nimage-proof = \"digest\"\n";
+    let exception = "[[exception]]\nchecks = [\"privileged\"]\nimages = [\"r.example/dind:*\"]\nreason = \"known\"\n";
+    let policy = policy(&format!("{profile}{exception}"));
+    let create = |image: &str, digests: &[&str], containerd_store: bool| {
+        let repo_digests = digests.iter().map(|from| format!("{from}@sha256:{}", "d".repeat(64))).collect();
+        let held = HeldImage { id: format!("sha256:{}", "2".repeat(64)), repo_digests };
+        let engine = EngineFacts { containerd_store, ..EngineFacts::default() };
+        let known = Known { image: Some(held), engine, ..Known::default() };
+        let body = format!(r#"{{"Image":"{image}","HostConfig":{{"Privileged":true}}}}"#);
+        denying(&judged_with(&policy, 1000, ("POST", CREATE), &body, &known))
+    };
+    assert_eq!(create("r.example/dind:1", &["r.example/dind"], false), [""; 0]);
+    // Built, loaded, committed or tagged under that name.
+    assert_eq!(create("r.example/dind:1", &[], false), ["privileged"]);
+    assert_eq!(create("r.example/dind:1", &["evil.example/dind"], false), ["privileged"]);
+    assert_eq!(create("r.example/dind:1", &["r.example/dind"], true), ["privileged"]);
 }
