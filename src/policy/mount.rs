@@ -3,7 +3,7 @@
 use globset::GlobMatcher;
 
 use super::image::glob;
-use crate::request::{HostConfig, Mount, ServiceSpec, Text, VolumeCreate};
+use crate::request::{HostConfig, LogConfig, Mount, ServiceSpec, Text, VolumeCreate};
 
 /// Paths whose sight or change leads to root on the host; what is below them, and what they are below, as well. One below
 /// another is there because to list the upper is not to mean the lower.
@@ -138,7 +138,14 @@ pub fn sources(host: &HostConfig<'_>) -> Sources {
         }
     }
     named.add_mounts(&host.mounts);
+    log_paths(host.log_config.as_ref()).for_each(|path| named.add_path(path));
     named
+}
+
+/// Where a container's log is to be written. Podman writes it there as root; Docker refuses the option.
+pub(super) fn log_paths<'l>(log: Option<&'l LogConfig<'_>>) -> impl Iterator<Item = &'l str> {
+    let options = log.into_iter().flat_map(|log| &log.options);
+    options.filter(|(name, _)| name.trim().eq_ignore_ascii_case("path")).map(|(_, path)| path.as_ref())
 }
 
 /// Collects what the mounts of a service's containers name.

@@ -183,6 +183,8 @@ pub struct Mount<'a> {
     pub target: Text<'a>,
     /// `ReadOnly`
     pub read_only: bool,
+    /// `Consistency`, which Docker's engines keep and ignore.
+    pub consistency: Text<'a>,
     /// `BindOptions.Propagation`
     pub propagation: Option<Text<'a>>,
     /// `VolumeOptions.DriverConfig.Name`

@@ -4,6 +4,7 @@ use super::{Found, guards, mounts, network};
 use crate::policy::Check;
 use crate::policy::facts::HeldImage;
 use crate::policy::image::Image;
+use crate::policy::mount::log_paths;
 use crate::policy::profile::ImageProof;
 use crate::request::{ContainerCreate, ContainerUpdate, ExecCreate, HostConfig, LogConfig, RestartPolicy, Text};
 
@@ -37,6 +38,9 @@ pub(super) fn host_config(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str
     found.add_if(!parent.is_empty(), Check::CgroupParent, &format!("{at}.CgroupParent"), parent);
     groups(found, &host.group_add, &format!("{at}.GroupAdd"));
     log_driver(found, host.log_config.as_ref(), &format!("{at}.LogConfig.Type"));
+    for path in log_paths(host.log_config.as_ref()) {
+        mounts::host_path(found, path, true, &format!("{at}.LogConfig.Config.path"));
+    }
     found.add_if(!host.readonly_rootfs, Check::RootfsWritable, &format!("{at}.ReadonlyRootfs"), "false");
     restart_policy(found, host.restart_policy.as_ref(), at);
     let runtime = host.runtime.as_deref().unwrap_or_default();

@@ -6,8 +6,23 @@ use crate::policy::facts::StoredMount;
 use crate::policy::mount::{clean, is_path, is_sensitive, reaches_host, sources, volumes_of};
 use crate::request::{HostConfig, Mount, Text};
 
-/// Words of a bind's mode that change nothing a policy judges, and the access.
-const BIND_MODES: [&str; 9] = ["", "ro", "rw", "z", "Z", "nocopy", "consistent", "cached", "delegated"];
+/// Words of a bind's mode that change nothing a policy judges, and the access. Podman fills in the second line's.
+const BIND_MODES: [&str; 14] = [
+    "",
+    "ro",
+    "rw",
+    "z",
+    "Z",
+    "nocopy",
+    "consistent",
+    "cached",
+    "delegated",
+    "bind",
+    "rbind",
+    "nodev",
+    "noexec",
+    "nosuid",
+];
 
 /// Propagations by which nothing gets out of the container.
 const OWN_PROPAGATIONS: [&str; 5] = ["", "private", "rprivate", "slave", "rslave"];
@@ -95,7 +110,7 @@ pub(super) fn one(found: &mut Found<'_>, mount: &Mount<'_>, field: &str) {
         found.add(Check::MountPropagation, field, propagation);
     }
     // Podman joins these into one option string and reads it again.
-    let texts = [&mount.kind, &mount.source, &mount.target].into_iter();
+    let texts = [&mount.kind, &mount.source, &mount.target, &mount.consistency].into_iter();
     let mut texts = texts.chain(&mount.propagation).chain(&mount.subpaths).chain(&mount.driver);
     if texts.any(|text| text.contains([',', '"', '\n'])) {
         found.add(

@@ -82,7 +82,10 @@ fn the_default_network_is_the_bridge() {
 fn words_that_only_podman_reads_do_not_pass() {
     for body in [
         r#"{"Mounts":[{"Type":"bind","Source":"/srv/data","Target":"/d","BindOptions":{"Propagation":"rprivate,source=/etc"}}]}"#,
+        r#"{"Mounts":[{"Type":"bind","Source":"/srv/data","Target":"/d","Consistency":"cached,source=/etc"}]}"#,
         r#"{"Binds":["/srv/data:/d:O,upperdir=/etc,workdir=/srv/w"]}"#,
+        r#"{"LogConfig":{"Type":"json-file","Config":{"path":"/etc/cron.d/x"}}}"#,
+        r#"{"LogConfig":{"Type":"","Config":{"Path":"/srv/../etc/x"}}}"#,
         r#"{"Binds":["/srv/data:/d:ro:x"]}"#,
         r#"{"Binds":["etc/cron.d:/d"]}"#,
     ] {
@@ -92,6 +95,8 @@ fn words_that_only_podman_reads_do_not_pass() {
     for body in [
         r#"{"Binds":["/srv/data:/d:ro,z,rprivate","/srv/data:/d:cached","v1:/v:nocopy","/srv/data:/d:","/etc"]}"#,
         r#"{"Mounts":[{"Type":"bind","Source":"/srv/data","Target":"/d","BindOptions":{"Propagation":"rslave"}}]}"#,
+        r#"{"Mounts":[{"Type":"bind","Source":"/srv/data","Target":"/d","Consistency":"cached"}]}"#,
+        r#"{"LogConfig":{"Type":"json-file","Config":{"max-size":"1m","path":"/srv/data/log"}}}"#,
     ] {
         assert!(denying(&judged(&policy(REFERENCE), 1000, "POST", CREATE, &host(body))).is_empty(), "{body}");
     }

@@ -110,6 +110,7 @@ pub(super) fn mount<'a>(object: Value<'_, 'a>, mount: &mut Mount<'a>) {
             "Type" => text(value, &mut mount.kind),
             "Source" => text(value, &mut mount.source),
             "Target" => text(value, &mut mount.target),
+            "Consistency" => text(value, &mut mount.consistency),
             "ReadOnly" => guard(value, &mut mount.read_only),
             // Pointers in Go, which null resets; the options of a driver stay judged.
             "BindOptions" if value.kind() == Kind::Null => mount.propagation = None,
