@@ -94,6 +94,9 @@ pub(super) struct Info {
     docker_root_dir: String,
     #[serde(default)]
     driver_status: Option<Vec<Vec<String>>>,
+    /// Podman's alone.
+    #[serde(default)]
+    buildah_version: Option<String>,
 }
 
 impl Container {
@@ -172,6 +175,7 @@ impl From<Info> for EngineFacts {
             // Engines before API 1.41 do not say, and know v1 only.
             cgroup_v1: info.cgroup_version != "2",
             containerd_store: status.any(is_containerd),
+            podman: info.buildah_version.is_some(),
             root_dir: Some(info.docker_root_dir).filter(|dir| !dir.is_empty()),
         }
     }

@@ -68,7 +68,8 @@ impl LookUp {
         let mut known = Known::default();
         let (host, mut named) = named(call);
         let image = call.body.image();
-        if target.is_none() && host.is_none() && image.is_none() && named.is_empty() {
+        let names_nothing = target.is_none() && host.is_none() && image.is_none() && named.is_empty();
+        if names_nothing && !policy::depends_on_engine(call) {
             return Ok(known);
         }
         self.engine(&mut known).await?;

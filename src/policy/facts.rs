@@ -52,6 +52,8 @@ pub struct EngineFacts {
     pub cgroup_v1: bool,
     /// Images are in containerd's store, which gives every tagged image a repository digest, pulled or not.
     pub containerd_store: bool,
+    /// Podman, whose socket reads Docker's API in its own way and tells less of a container than Docker does.
+    pub podman: bool,
     /// The engine's state directory.
     pub root_dir: Option<String>,
 }
@@ -156,7 +158,7 @@ pub struct RealPath {
 impl Known {
     /// Nothing was looked up.
     pub const NOTHING: &Self = &Self {
-        engine: EngineFacts { cgroup_v1: false, containerd_store: false, root_dir: None },
+        engine: EngineFacts { cgroup_v1: false, containerd_store: false, podman: false, root_dir: None },
         container: None,
         absent: false,
         maker: None,

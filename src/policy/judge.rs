@@ -82,6 +82,11 @@ fn except(
     }
 }
 
+/// Whether a call that names nothing to look up still means one thing to Docker and another to Podman.
+pub fn depends_on_engine(call: &Call<'_>) -> bool {
+    checks::depends_on_engine(call)
+}
+
 impl Policy {
     /// Whether a caller acts only on containers it made, so that every container it names must be looked up.
     pub fn is_own_only(&self, peer: &Peer) -> bool {

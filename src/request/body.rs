@@ -94,6 +94,8 @@ pub struct ContainerCreate<'a> {
 /// `HostConfig` of a create, or of a legacy start.
 #[derive(Debug, Clone, Default)]
 pub struct HostConfig<'a> {
+    /// `ContainerIDFile`, which Docker's engines keep and ignore.
+    pub container_id_file: Text<'a>,
     /// `Privileged`
     pub privileged: bool,
     /// `Binds`

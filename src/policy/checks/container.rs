@@ -1,6 +1,6 @@
 //! What a container is made of, and what it may use up.
 
-use super::{Found, guards, mounts, network};
+use super::{Found, guards, mounts, network, podman};
 use crate::policy::Check;
 use crate::policy::facts::HeldImage;
 use crate::policy::image::Image;
@@ -36,6 +36,7 @@ pub(super) fn host_config(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str
     found.add_if(spared, Check::ResourcesUnlimited, at, "others are killed first: OomKillDisable, OomScoreAdj");
     let parent = host.cgroup_parent.as_deref().or(host.cgroup.as_deref()).unwrap_or_default();
     found.add_if(!parent.is_empty(), Check::CgroupParent, &format!("{at}.CgroupParent"), parent);
+    podman::host_config(found, host, at);
     groups(found, &host.group_add, &format!("{at}.GroupAdd"));
     log_driver(found, host.log_config.as_ref(), &format!("{at}.LogConfig.Type"));
     for path in log_paths(host.log_config.as_ref()) {
@@ -44,7 +45,9 @@ pub(super) fn host_config(found: &mut Found<'_>, host: &HostConfig<'_>, at: &str
     found.add_if(!host.readonly_rootfs, Check::RootfsWritable, &format!("{at}.ReadonlyRootfs"), "false");
     restart_policy(found, host.restart_policy.as_ref(), at);
     let runtime = host.runtime.as_deref().unwrap_or_default();
-    let known = runtime.is_empty() || found.profile.runtimes.iter().any(|listed| listed == runtime);
+    // Podman's word for whatever runtime a container has.
+    let is_podmans = runtime == "oci" && found.facts.known.engine.podman;
+    let known = runtime.is_empty() || is_podmans || found.profile.runtimes.iter().any(|listed| listed == runtime);
     found.add_if(!known, Check::RuntimeOther, &format!("{at}.Runtime"), runtime);
     for (name, _value) in &host.annotations {
         if RUNTIME_ANNOTATIONS.iter().any(|start| name.starts_with(start)) {
@@ -85,7 +88,9 @@ fn listed(found: &mut Found<'_>, image: &Image, text: &str, held: Option<&HeldIm
     }
     // What the engine does not hold it cannot run: it says so, and is asked again once it is pulled. A digest proves itself.
     let (Some(held), false, false) = (held, image.is_pinned(), profile.image_proof == ImageProof::Name) else { return };
-    let digests_prove = !found.facts.known.engine.containerd_store;
+    // Podman too has a digest for every tag, pulled or not.
+    let engine = &found.facts.known.engine;
+    let digests_prove = !engine.containerd_store && !engine.podman;
     let proven = digests_prove && listing.any(|pattern| held.repo_digests.iter().any(|from| pattern.is_source(from)));
     let detail = format!("{text}: the engine holds {}, which no listed registry gave it", held.id);
     found.add_if(!proven, Check::ImageUnproven, field, &detail);

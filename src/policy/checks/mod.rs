@@ -6,11 +6,13 @@ mod image;
 mod mounts;
 mod network;
 mod operation;
+mod podman;
 mod service;
 mod stored;
 
 pub(super) use image::{names as names_image, of_call as images_of};
 pub(super) use operation::check;
+pub(super) use podman::depends_on_engine;
 
 /// What stands before the fields of a container and of an exec as the engine has them.
 pub(super) const WITHIN_CONTAINER: &str = "container.";

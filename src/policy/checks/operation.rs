@@ -1,6 +1,6 @@
 //! Which endpoint is called, by whom, and the bodies that are not a container's.
 
-use super::{Found, container, image, mounts, network, service, stored};
+use super::{Found, container, image, mounts, network, podman, service, stored};
 use crate::peer::Peer;
 use crate::policy::Check;
 use crate::policy::mount::reaches_host;
@@ -34,6 +34,7 @@ pub(in crate::policy) fn check(found: &mut Found<'_>, call: &Call<'_>) {
         }
         Body::Build(options) => build(found, options),
     }
+    podman::check(found, call);
     stored::check(found, call);
 }
 

@@ -1,6 +1,6 @@
 //! What a call acts on, as the engine has it: whoever made it and however, it meets the same checks as a create.
 
-use super::{Found, WITHIN_CONTAINER, WITHIN_EXEC, container, mounts};
+use super::{Found, WITHIN_CONTAINER, WITHIN_EXEC, container, mounts, podman};
 use crate::policy::Check;
 use crate::policy::facts::Stored;
 use crate::request::{Call, ContainerCreate, Irregular, Operation, Text, stored_container};
@@ -16,6 +16,9 @@ pub(super) fn check(found: &mut Found<'_>, call: &Call<'_>) {
         return;
     }
     if let Some(stored) = &known.container {
+        if known.maker.is_none() {
+            podman::unseen(found, stored);
+        }
         found.within = WITHIN_CONTAINER;
         container(found, stored);
         found.within = "";

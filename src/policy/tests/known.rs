@@ -102,6 +102,43 @@ fn a_listed_name_needs_a_digest_from_where_it_is_listed() {
 }
 
 #[test]
+fn podman_is_refused_what_only_it_reads() {
+    let on_podman = || Known { engine: EngineFacts { podman: true, ..EngineFacts::default() }, ..Known::default() };
+    for (request, body, expected) in [
+        ("POST /images/busybox:1.0/push?destination=docker-archive:/etc/x", "", "request.ambiguous query.destination"),
+        ("POST /build?addcaps=%5B%22SYS_ADMIN%22%5D", "", "request.ambiguous query.addcaps"),
+        ("POST /build?isolation=chroot", "", "runtime.other query.isolation"),
+        (
+            CREATE,
+            r#"{"Image":"busybox:1.0","HostConfig":{"ContainerIDFile":"/opt/x"}}"#,
+            "mount.host-path HostConfig.ContainerIDFile",
+        ),
+        (CREATE, r#"{"Image":"busybox:1.0","HostConfig":{"Runtime":"oci"}}"#, ""),
+    ] {
+        let refused = |known: &Known| refused_for(request, body, known).contains(&expected.to_owned());
+        assert_eq!(refused(&on_podman()), !expected.is_empty(), "{request} {body}");
+        assert!(!refused(&Known::default()), "on Docker: {request} {body}");
+    }
+    let secret = refused_for("POST /secrets/create", r#"{"Name":"s"}"#, &on_podman());
+    assert!(secret.contains(&"request.ambiguous path".to_owned()), "{secret:?}");
+}
+
+/// Podman shows a container with the host's IPC namespace like any other.
+#[test]
+fn on_podman_only_what_was_judged_when_it_was_made_starts() {
+    let start = |maker| {
+        let mut known =
+            on(stored(r#"{"Runtime":"oci","Binds":["/srv/data:/d:ro,rprivate,nosuid,nodev,rbind"]}"#), maker);
+        known.engine.podman = true;
+        known.container.as_mut().unwrap().image = held('1', &[]);
+        refused_for(START, "", &known)
+    };
+    assert_eq!(start(own()), [""; 0]);
+    let unseen = start(None);
+    assert!(unseen.contains(&"facts.missing container".to_owned()), "{unseen:?}");
+}
+
+#[test]
 fn a_container_is_judged_as_the_engine_has_it() {
     assert_eq!(refused_for(START, "", &on(stored("{}"), own())), [""; 0]);
     for (host, expected) in [

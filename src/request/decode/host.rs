@@ -84,6 +84,7 @@ impl<'a> Reader<'a> {
             "Sysctls" => options(value, &mut host.sysctls),
             "Runtime" => some_text(value, &mut host.runtime),
             "Annotations" => options(value, &mut host.annotations),
+            "ContainerIDFile" => text(value, &mut host.container_id_file),
             "LogConfig" => log_config(value, &mut host.log_config),
             "GroupAdd" => words(value, &mut host.group_add),
             "Links" => words(value, &mut host.links),
