@@ -4,7 +4,7 @@ SHELL := /bin/bash
 N ?= 20000
 SEED ?= 1
 
-.PHONY: help run build test engines lint fmt bench fuzz deny setup clean
+.PHONY: help run build test engines podman lint fmt bench fuzz deny setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -19,9 +19,21 @@ build: setup ## Build the release binary
 test: setup ## Run every test beside a fresh Docker Engine of its own
 	tests/engine.sh with cargo test --locked
 
+# Where the rows of each engine are kept, to be compared.
+TABLES = $(CURDIR)/target/engines
+JUDGED = cases:: facts:: own:: service:: approve:: rules::
+
 engines: setup ## Run what judges requests against Docker Engine 26.1 and 28.5 too (fetched from Debian, not installed)
-	tests/engines.sh with trixie cargo test --locked --test it -- cases:: facts:: own:: service::
-	tests/engines.sh with sid cargo test --locked --test it -- cases:: facts:: own:: service::
+	mkdir -p $(TABLES)
+	for suite in trixie sid; do TIDEWAITER_TEST_TABLES=$(TABLES) tests/engines.sh with $$suite \
+		cargo test --locked --test it -- --show-output $(JUDGED) || exit; done
+	tests/engines.sh compare $(TABLES)
+
+podman: setup ## Run what judges requests against Podman's Docker-compatible socket (installed if missing; root)
+	mkdir -p $(TABLES)
+	TIDEWAITER_TEST_TABLES=$(TABLES) tests/podman.sh with \
+		cargo test --locked --test it -- --show-output --ignored --test-threads=1 on_podman
+	tests/engines.sh compare $(TABLES)
 
 lint: ## Check format, clippy and the shell scripts; warnings are errors
 	cargo fmt --check

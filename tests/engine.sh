@@ -250,6 +250,6 @@ with() {
 }
 
 case ${1:-} in
-    setup | install | with | start | stop | remove) "$@" ;;
+    setup | install | with | start | stop | remove | make_image) "$@" ;;
     *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

@@ -2,6 +2,7 @@
 # Newer Docker Engines beside the machine's own: unpacked from Debian's packages into a folder, never installed.
 #
 #   tests/engines.sh with SUITE CMD…   run CMD beside a fresh engine of a Debian suite (trixie: 26.1, sid: 28.5)
+#   tests/engines.sh compare DIR       print in what the tables of rows that tests left in DIR differ
 #
 # The packages are kept in ${TIDEWAITER_ENGINES:-/var/tmp/tidewaiter-engines} and are fetched once. Their signatures are
 # checked by apt with the keys that this machine trusts.
@@ -58,7 +59,18 @@ with() {
     PATH=$dir/bin:$PATH "$here/engine.sh" with "$@"
 }
 
+# Prints the rows that fared otherwise on one engine than on another. Those of one engine only are left out.
+compare() {
+    awk -F'\t' '
+        { engine = FILENAME; sub(".*/", "", engine); held = $4 == "" ? "nothing" : $4
+          row[$1] = row[$1] sprintf("    %-16s %-14s then: %s\n", engine, $3, held)
+          if ($1 in first && first[$1] != $3) differs[$1] = 1
+          first[$1] = $3; expected[$1] = $2 }
+        END { for (id in differs) { n++; printf "%s, expected %s:\n%s", id, expected[id], row[id] }
+              printf "%d rows differ between engines\n", n }' "$1"/*
+}
+
 case ${1:-} in
-    with) "$@" ;;
+    with | compare) "$@" ;;
     *) sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac

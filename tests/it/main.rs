@@ -18,6 +18,7 @@ mod facts;
 mod journal;
 mod kill;
 mod own;
+mod podman;
 mod rules;
 mod service;
 mod support;

@@ -1,5 +1,6 @@
 //! The raw requests of `tests/data/cases.json`: what must be there first, how one is sent, what came of it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
@@ -21,6 +22,8 @@ pub(crate) struct Case {
     /// The verdict wanted, and those that are right too.
     pub(crate) expect: String,
     pub(crate) accept: Vec<String>,
+    /// The engine that the row is about, if it is not Docker's.
+    engine: Option<String>,
     setup: Option<Setup>,
     /// As Latin-1. `{id}` and `{id-8}` stand for the set-up container's id and its beginning, `{5 MiB}` for that much text.
     bytes: String,
@@ -45,9 +48,14 @@ enum Setup {
 }
 
 impl Case {
-    /// All rows.
+    /// All rows, Podman's own included.
     pub(crate) fn all() -> Vec<Self> {
         serde_json::from_str(include_str!("../../data/cases.json")).unwrap()
+    }
+
+    /// The rows about Docker's engines.
+    pub(crate) fn of_docker() -> Vec<Self> {
+        Self::all().into_iter().filter(|case| case.engine.is_none()).collect()
     }
 
     /// Whether another request hides behind the first one.
@@ -132,6 +140,33 @@ pub(crate) fn effects(engine: &Path, since: Timestamp) -> Vec<String> {
         .collect()
 }
 
+/// What an engine holds, a line each: containers with their state and execs, volumes with their options, tags, networks.
+///
+/// For Podman, whose events tell less than they should and late.
+pub(crate) fn held(engine: &Path) -> BTreeSet<String> {
+    let list = |target: &str| -> Value { serde_json::from_slice(&get(engine, target).body).unwrap() };
+    let all = |list: &Value| list.as_array().cloned().unwrap_or_default();
+    let mut held = BTreeSet::new();
+    for one in all(&list("/containers/json?all=1")) {
+        let whole = list(&format!("/containers/{}/json", one["Id"].as_str().unwrap()));
+        held.insert(format!("container {} {} {}", whole["Name"], whole["State"]["Status"], whole["ExecIDs"]));
+    }
+    let volumes = all(&list("/volumes")["Volumes"]);
+    held.extend(volumes.iter().map(|one| format!("volume {} {}", one["Name"], one["Options"])));
+    for image in all(&list("/images/json")) {
+        held.extend(all(&image["RepoTags"]).iter().map(|tag| format!("image {tag} {}", image["Id"])));
+    }
+    held.extend(all(&list("/networks")).iter().map(|one| format!("network {}", one["Name"])));
+    held
+}
+
+/// What an engine calls itself: `Docker 20.10.24`, `Podman 4.3.1`.
+pub(crate) fn engine_name(engine: &Path) -> String {
+    let version: Value = serde_json::from_slice(&get(engine, "/version").body).unwrap();
+    let kind = if version["Components"][0]["Name"] == "Podman Engine" { "Podman" } else { "Docker" };
+    format!("{kind} {}", version["Version"].as_str().unwrap())
+}
+
 /// Takes an engine of one's own back to how it was.
 pub(crate) fn clean(engine: &Path) {
     let list = |target: &str| -> Value { serde_json::from_slice(&get(engine, target).body).unwrap() };
@@ -143,6 +178,8 @@ pub(crate) fn clean(engine: &Path) {
         post(engine, "/swarm/leave?force=1", &Value::Null);
     }
     for id in names(&list("/containers/json?all=1"), "Id") {
+        // Podman asks politely first, and waits ten seconds for what does not listen.
+        ask(engine, &format!("POST /v1.41/containers/{id}/kill HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n"));
         delete(engine, &format!("/containers/{id}?force=1&v=1"));
     }
     for name in names(&list("/volumes")["Volumes"], "Name") {
@@ -152,7 +189,8 @@ pub(crate) fn clean(engine: &Path) {
     for image in list("/images/json").as_array().into_iter().flatten() {
         for tag in image["RepoTags"].as_array().into_iter().flatten() {
             let tag = tag.as_str().unwrap();
-            if !matches!(tag, "busybox:1.0" | "busybox:latest") {
+            let short = tag.trim_start_matches("docker.io/library/");
+            if !matches!(short, "busybox:1.0" | "busybox:latest") {
                 delete(engine, &format!("/images/{tag}?force=1"));
             }
         }

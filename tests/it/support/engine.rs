@@ -26,6 +26,15 @@ impl Engine {
         Self { socket: socket.into(), own: None }
     }
 
+    /// Podman, for tests that run one after the other.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub(crate) fn podman() -> Self {
+        let socket = std::env::var_os("TIDEWAITER_TEST_PODMAN").expect("run this by `make podman`: it needs Podman");
+        Self { socket: socket.into(), own: None }
+    }
+
     /// Starts an engine for one test; it goes with the value.
     pub(crate) fn own() -> Self {
         // Below the folder of the shared engine: what a killed test leaves there is stopped and removed in the end.

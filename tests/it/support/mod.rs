@@ -5,6 +5,7 @@ pub(crate) mod docker;
 pub(crate) mod engine;
 pub(crate) mod gate;
 pub(crate) mod raw;
+pub(crate) mod table;
 
 use std::time::Duration;
 
