@@ -1,10 +1,10 @@
 //! The raw requests of `tests/data/cases.json`: what must be there first, how one is sent, what came of it.
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -63,9 +63,12 @@ impl Case {
         self.bytes.matches(" HTTP/1.1\r\n").count() > 1
     }
 
-    /// Makes what must be there, at the engine itself, and returns the bytes to send.
-    pub(crate) fn prepare(&self, engine: &Path) -> Vec<u8> {
-        let id = self.setup.and_then(|setup| setup.make(engine)).unwrap_or_default();
+    /// Makes what must be there, at the engine itself, and returns the bytes to send. Containers that any policy lets pass
+    /// are made at `decent`.
+    pub(crate) fn prepare(&self, engine: &Path, decent: &Path) -> Vec<u8> {
+        let is_decent = matches!(self.setup, Some(Setup::Created | Setup::Running));
+        let at = if is_decent { decent } else { engine };
+        let id = self.setup.and_then(|setup| setup.make(at)).unwrap_or_default();
         let text = self.bytes.replace("{id-8}", id.get(..8).unwrap_or_default()).replace("{id}", &id);
         let text = text.replace("{5 MiB}", &"a".repeat(5 << 20));
         text.chars().map(|letter| u8::try_from(letter).unwrap()).collect()
@@ -224,10 +227,20 @@ pub(crate) struct HostPaths(());
 /// How many hold the paths, and which of them were made.
 static HELD: Mutex<(u32, Vec<&str>)> = Mutex::new((0, Vec::new()));
 
+/// Keeps the tests of other processes away from the paths, which are the same for all of them.
+static ALONE: Mutex<Option<File>> = Mutex::new(None);
+
+fn alone() -> MutexGuard<'static, Option<File>> {
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 impl HostPaths {
     pub(crate) fn hold() -> Self {
         let mut held = HELD.lock().unwrap_or_else(PoisonError::into_inner);
         if held.0 == 0 {
+            let file = File::create(std::env::temp_dir().join("tidewaiter-host-paths")).unwrap();
+            file.lock().unwrap();
+            *alone() = Some(file);
             let made = [("/srv/data", fs::create_dir("/srv/data")), (LINK, symlink("/etc", LINK))];
             held.1 = made.into_iter().filter_map(|(path, made)| made.ok().map(|()| path)).collect();
         }
@@ -242,9 +255,11 @@ impl Drop for HostPaths {
         held.0 -= 1;
         if held.0 == 0 {
             while let Some(path) = held.1.pop() {
-                let removed = if path == LINK { fs::remove_file(path) } else { fs::remove_dir(path) };
+                // An engine makes the folders that a bind lacks.
+                let removed = if path == LINK { fs::remove_file(path) } else { fs::remove_dir_all(path) };
                 removed.unwrap();
             }
+            *alone() = None;
         }
     }
 }
