@@ -11,17 +11,18 @@ START_SECONDS=30
 
 die() { echo "podman.sh: $*" >&2; exit 1; }
 
-own_podman() {
-    local dir=$1
-    shift
-    podman --root "$dir/data" --runroot "$dir/run" --tmpdir "$dir/tmp" --network-config-dir "$dir/net" \
-        --volumepath "$dir/volumes" --events-backend file --cgroup-manager cgroupfs "$@"
+# Sets OWN to the command of a Podman that lives in DIR.
+own() {
+    OWN=(podman --root "$1/data" --runroot "$1/run" --tmpdir "$1/tmp" --network-config-dir "$1/net"
+        --volumepath "$1/volumes" --events-backend file --cgroup-manager cgroupfs)
 }
 
 clean() {
     local dir=$1 mount
-    own_podman "$dir" rm --all --force --time 0 >/dev/null 2>&1 || true
+    own "$dir"
+    "${OWN[@]}" rm --all --force --time 0 >/dev/null 2>&1 || true
     [ ! -s "$dir/pid" ] || kill "$(cat "$dir/pid")" 2>/dev/null || true
+    wait
     awk -v dir="$dir/" 'index($2, dir) == 1 {print $2}' /proc/mounts | sort -r |
         while read -r mount; do umount -l "$mount" || true; done
     rm -rf --one-file-system "$dir"
@@ -40,7 +41,8 @@ with() {
     # Its default is more than some machines give.
     printf '[containers]\ndefault_ulimits = ["nofile=1024:1024", "nproc=1024:1024"]\n' >"$dir/containers.conf"
     export CONTAINERS_CONF=$dir/containers.conf TIDEWAITER_TEST_PODMAN=$dir/podman.sock
-    own_podman "$dir" system service --time=0 "unix://$dir/podman.sock" >"$dir/log" 2>&1 </dev/null &
+    own "$dir"
+    "${OWN[@]}" system service --time=0 "unix://$dir/podman.sock" >"$dir/log" 2>&1 </dev/null &
     echo $! >"$dir/pid"
     docker="docker -H unix://$dir/podman.sock"
     deadline=$((SECONDS + START_SECONDS))

@@ -64,7 +64,6 @@ fn on_podman_what_was_made_through_the_gate_starts_and_nothing_else() {
         (&["--cap-add", "SYS_ADMIN"], "capability.added"),
         (&["--security-opt", "seccomp=unconfined"], "security.seccomp"),
         (&["-v", "/etc:/h:ro"], "mount.sensitive"),
-        (&["--device", "/dev/null:/dev/x"], "device.host"),
     ] {
         let name = make(&direct, options);
         for verb in ["start", "restart"] {
