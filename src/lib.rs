@@ -9,6 +9,8 @@
 //!                        └──────── audit: one record per call, always; store: who made what, what waits for an admin
 //! ```
 //!
+//! `watch` tells what the containers then did first.
+//!
 //! `proxy` joins them; `proxy/pipeline.rs` can be read aloud. Rooms marked ★ are pure: no tokio, no hyper I/O, no files, no
 //! network, no environment, no clock. `tests/layering.rs` holds the arrows and the stars.
 
@@ -27,6 +29,7 @@ pub mod engine;
 pub mod proxy;
 pub mod audit;
 pub mod store;
+pub mod watch;
 pub mod sink;
 pub mod admin;
 

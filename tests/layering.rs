@@ -19,11 +19,11 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "app",
         &[
-            "config", "listen", "peer", "request", "facts", "policy", "engine", "proxy", "audit", "store", "sink",
-            "admin", "sys",
+            "config", "listen", "peer", "request", "facts", "policy", "engine", "proxy", "audit", "store", "watch",
+            "sink", "admin", "sys",
         ],
     ),
-    ("cli", &["app", "config", "request", "policy", "audit", "store", "sink", "admin"]),
+    ("cli", &["app", "config", "request", "policy", "audit", "store", "watch", "sink", "admin"]),
     ("config", &["listen", "policy", "engine", "audit", "sys"]),
     ("diagnostic", &[]),
     ("listen", &["sys"]),
@@ -35,6 +35,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("proxy", &["listen", "peer", "request", "facts", "policy", "engine", "audit", "store"]),
     ("audit", &["peer", "request", "policy"]),
     ("store", &[]),
+    ("watch", &["request", "policy", "engine", "audit", "store", "sys"]),
     ("sink", &["audit"]),
     ("admin", &["listen", "peer", "audit", "store"]),
     ("runtime", &["sys"]),
@@ -45,7 +46,8 @@ const ROOMS: &[(&str, &[&str])] = &[
 const MAIN: &[&str] = &["cli", "config", "app"];
 
 /// Files and folders that are pure.
-const PURE: &[&str] = &["request", "policy", "diagnostic.rs", "audit/record", "audit/redact", "audit/chain"];
+const PURE: &[&str] =
+    &["request", "policy", "diagnostic.rs", "audit/record", "audit/redact", "audit/chain", "watch/kernel"];
 
 /// What no pure file may name: crates and modules that do I/O or ask the host.
 const IMPURE: &[&[&str]] = &[
