@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -14,11 +15,14 @@ use crate::audit::{Audit, Follower, LifecycleEvent, OpenError};
 use crate::config::Config;
 use crate::engine::{self, Dialer, Inspect};
 use crate::facts::LookUp;
-use crate::listen::{self, AcceptTrouble, Accepted, BindError, Door};
+use crate::listen::{AcceptTrouble, Accepted, BindError, Door};
 use crate::peer::{Lookup, Peer};
 use crate::proxy::{self, Client, Gate, Limits};
 use crate::runtime::{self, Termination, Watch};
 use crate::store::{Approved, Launch, Store, StoreError};
+
+/// How long the journal may take to close, once the streams are drained.
+const CLOSING: Duration = Duration::from_secs(10);
 
 /// The program cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +39,16 @@ pub enum RunError {
     /// A door cannot be opened.
     #[error(transparent)]
     Door(#[from] BindError),
+    /// It would call itself for ever.
+    #[error(
+        "the door '{door}' is the engine's own socket, {path}; let the engine listen elsewhere (tidewaiter install)"
+    )]
+    Loop {
+        /// The door.
+        door: String,
+        /// The socket.
+        path: String,
+    },
     /// Signals cannot be heard, so that nobody could end it in good order.
     #[error("cannot listen to signals: {0}")]
     Signals(#[from] std::io::Error),
@@ -52,10 +66,11 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     // Doors first: a second gate on the same socket must fail before it touches the journal.
     let doors = config.doors.iter().map(Door::bind).collect::<Result<Vec<_>, _>>()?;
     let admin_door = config.admin.as_deref().map(admin::bind).transpose()?;
+    no_loop(&config.engine, &doors)?;
     let (audit, opened) = Audit::open(config.audit.clone())?;
     tracing::info!(healed = opened.healed, crashed = opened.crashed, "journal open");
     let store = open_store(&config)?;
-    let protected = protected(&config);
+    let protected = protected(&config, &doors);
     let admin = Arc::new(Admin::new(store.clone(), audit.clone()));
 
     let gate = Arc::new(Gate {
@@ -93,7 +108,7 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         open.spawn(admin::serve(door, admin, Arc::clone(&lookup), drain));
     }
 
-    termination.requested().await;
+    until_told(&mut termination, &audit, &config.engine, config.limits.drain).await;
     tracing::info!(seconds = config.limits.drain.as_secs(), "draining");
     audit.lifecycle(LifecycleEvent::Drain { reason: "signal".into(), open: audit.stats().open }).await;
     trigger.drain();
@@ -106,6 +121,26 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     drop(gate);
     audit.close().await;
     Ok(())
+}
+
+/// Is open until it is told to end, and meanwhile shows the service manager that it lives.
+async fn until_told(termination: &mut Termination, audit: &Audit, engine: &engine::Address, drain: Duration) {
+    runtime::notify::ready(&format!("open: {engine}"));
+    tokio::select! {
+        () = termination.requested() => {}
+        () = runtime::notify::keep_alive(async |within| audit.answers(within).await) => {}
+    }
+    runtime::notify::stopping(drain + CLOSING);
+}
+
+/// A socket that was handed over shows its path only now. `/var/run` leads to `/run` nearly everywhere.
+fn no_loop(engine: &engine::Address, doors: &[Door]) -> Result<(), RunError> {
+    let engine::Address::Unix(engine) = engine;
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    match doors.iter().find(|door| door.path().is_some_and(|path| real(path) == real(engine))) {
+        Some(door) => Err(RunError::Loop { door: door.name().to_owned(), path: engine.display().to_string() }),
+        None => Ok(()),
+    }
 }
 
 /// Opens the index of who made what. One that is new learns it from the journal.
@@ -204,18 +239,15 @@ fn report(ended: Result<Result<(), std::convert::Infallible>, tokio::task::JoinE
 }
 
 /// Paths that no container may see: they lead to the engine or to the gate's own records and keys.
-fn protected(config: &Config) -> Vec<String> {
+fn protected(config: &Config, doors: &[Door]) -> Vec<String> {
     let engine::Address::Unix(engine) = &config.engine;
-    let doors = config.doors.iter().filter_map(|door| match &door.address {
-        listen::Address::Unix { path, .. } => Some(path),
-        listen::Address::Tcp(_) => None,
-    });
     let own = [engine, &config.audit.journal, &config.audit.keys, &config.state];
-    let paths: Vec<&PathBuf> = own.into_iter().chain(doors).chain(&config.admin).collect();
+    let mut paths: Vec<&Path> = own.into_iter().chain(&config.admin).map(PathBuf::as_path).collect();
+    paths.extend(doors.iter().filter_map(Door::path));
     // By the name it has here, and by where that leads: a bind may name either.
     let real = paths.iter().filter_map(|path| path.canonicalize().ok());
     let mut protected: Vec<String> =
-        real.chain(paths.iter().map(|path| (*path).clone())).map(|path| path.display().to_string()).collect();
+        real.chain(paths.iter().map(|path| path.to_path_buf())).map(|path| path.display().to_string()).collect();
     protected.sort_unstable();
     protected.dedup();
     protected

@@ -190,6 +190,14 @@ impl Audit {
         written.await.map_err(|_dropped| closed())?
     }
 
+    /// Whether the thread that writes the journal still takes what it is given, within a time. A disk that refuses is no
+    /// reason for it not to: then it tries again what it could not write.
+    pub async fn answers(&self, within: Duration) -> bool {
+        let (answer, answered) = oneshot::channel();
+        let asked = async { self.inner.queue.send(Entry::Ping(answer)).await.is_ok() && answered.await.is_ok() };
+        tokio::time::timeout(within, asked).await.unwrap_or(false)
+    }
+
     /// What was written, what failed, what is open.
     pub fn stats(&self) -> Stats {
         let counters = &self.inner.counters;

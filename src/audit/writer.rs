@@ -29,6 +29,8 @@ const CLOSE: Duration = Duration::from_secs(2);
 #[derive(Debug)]
 pub(super) enum Entry {
     Record(Record),
+    /// Answer once what was queued before is written, or has failed.
+    Ping(oneshot::Sender<()>),
     /// Write what is queued, close the journal, drop the sender.
     Close(oneshot::Sender<()>),
 }
@@ -180,21 +182,27 @@ impl<S: Storage> Writer<S> {
 
     /// Writes one batch: what was received and everything queued behind it.
     fn round(&mut self, queue: &mut mpsc::Receiver<Entry>, mut next: Option<Entry>) -> Option<oneshot::Sender<()>> {
-        let (mut batch, mut bytes, mut closer) = (Vec::new(), 0, None);
+        let (mut batch, mut pings, mut bytes, mut closer) = (Vec::new(), Vec::new(), 0, None);
         while let Some(entry) = next.take() {
             match entry {
                 Entry::Record(record) => {
                     bytes += record.content.len();
                     batch.push(record);
                 }
+                Entry::Ping(answer) => pings.push(answer),
                 Entry::Close(done) => closer = Some(done),
             }
             if bytes < BATCH {
                 next = queue.try_recv().ok();
             }
         }
-        // Reported to the waiters and counted; the thread goes on.
-        let _seen = self.write(batch);
+        // To write nothing would succeed on a full disk, and say that it is not. What waits is tried again.
+        if !batch.is_empty() || !self.backlog.is_empty() {
+            // Reported to the waiters and counted; the thread goes on.
+            let _seen = self.write(batch);
+        }
+        // Who asked may have stopped waiting.
+        pings.into_iter().for_each(|ping| _ = ping.send(()));
         closer
     }
 

@@ -10,6 +10,7 @@ use super::value::Bad;
 pub(super) enum Place {
     Unix(PathBuf),
     Tcp(SocketAddr),
+    Inherited(String),
 }
 
 /// Reads the address of a door; a relative path starts from `base`.
@@ -17,9 +18,7 @@ pub(super) fn door(text: &str, base: &Path) -> Result<Place, Bad> {
     match scheme(text) {
         Some(("unix", rest)) => unix(rest, base).map(Place::Unix),
         Some(("tcp", rest)) => loopback(rest).map(Place::Tcp),
-        Some(("fd", _)) => {
-            Err(Bad::new("sockets handed over by systemd (fd://) are not in this version", "write unix:// and a path"))
-        }
+        Some(("fd", name)) => inherited(name).map(Place::Inherited),
         Some(_) | None => Err(unreadable(text, base, "unix:///run/docker.sock or tcp://127.0.0.1:2375")),
     }
 }
@@ -65,6 +64,18 @@ fn unix(path: &str, base: &Path) -> Result<PathBuf, Bad> {
         "" => Err(Bad::new("the address names no socket", "write unix:// and a path")),
         path if path.contains('\0') => Err(Bad::new("a path has no NUL", "write unix:// and a path")),
         path => Ok(base.join(path)),
+    }
+}
+
+/// `systemd.socket(5)`: at most 255 printable ASCII characters, and no colon, which separates names in the environment.
+fn inherited(name: &str) -> Result<String, Bad> {
+    let fits = (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
+    match fits {
+        true => Ok(name.to_owned()),
+        false => Err(Bad::new(
+            format!("'{name}' is not the name of a socket that systemd hands over"),
+            "write fd:// and the FileDescriptorName= of the .socket unit: \"fd://docker\"",
+        )),
     }
 }
 

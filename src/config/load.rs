@@ -290,6 +290,7 @@ fn settings(name: String, place: Place) -> listen::Settings {
     let address = match place {
         Place::Unix(path) => listen::Address::Unix { path, mode: DOOR_MODE, owner: None, group: None },
         Place::Tcp(address) => listen::Address::Tcp(address),
+        Place::Inherited(name) => listen::Address::Inherited(name),
     };
     listen::Settings { name, address }
 }

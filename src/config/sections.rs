@@ -163,6 +163,13 @@ fn door(
             }
             listen::Address::Tcp(address)
         }
+        Place::Inherited(name) => {
+            for key in ["mode", "owner", "group"] {
+                let message = format!("the {key} of an fd:// door is said where it is made");
+                table.refuse(key, &message, "remove it, and write SocketMode=, SocketUser=, SocketGroup= in the unit");
+            }
+            listen::Address::Inherited(name)
+        }
     };
     Some((listen::Settings { name: name.value.to_owned(), address }, span))
 }
@@ -171,8 +178,8 @@ fn same(one: &listen::Address, other: &listen::Address) -> bool {
     match (one, other) {
         (listen::Address::Unix { path: one, .. }, listen::Address::Unix { path: other, .. }) => one == other,
         (listen::Address::Tcp(one), listen::Address::Tcp(other)) => one == other && one.port() != 0,
-        (listen::Address::Unix { .. }, listen::Address::Tcp(_))
-        | (listen::Address::Tcp(_), listen::Address::Unix { .. }) => false,
+        (listen::Address::Inherited(one), listen::Address::Inherited(other)) => one == other,
+        (listen::Address::Unix { .. } | listen::Address::Tcp(_) | listen::Address::Inherited(_), _) => false,
     }
 }
 

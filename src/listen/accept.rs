@@ -94,7 +94,7 @@ impl Door {
 
     async fn try_accept(&self) -> io::Result<Accepted> {
         match &self.listener {
-            Listener::Unix { listener, .. } => {
+            Listener::Unix { listener, .. } | Listener::Inherited { listener, .. } => {
                 let (stream, _unnamed) = listener.accept().await?;
                 Ok(Accepted { stream: Stream::Unix(stream), remote: None })
             }

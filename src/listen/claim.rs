@@ -166,6 +166,13 @@ fn io(doing: &'static str) -> impl Fn(io::Error) -> Why {
     move |error| Why::Io { doing, error }
 }
 
+impl Claim {
+    /// Where the socket is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 impl Drop for Claim {
     fn drop(&mut self) {
         // The lock is still held: whoever replaced the socket did so without it, and it is theirs now.

@@ -1,14 +1,16 @@
-//! Which door: a Unix socket or plain TCP on loopback, and an accept loop that never dies of an accept error.
+//! Which door: a Unix socket, plain TCP on loopback, or what a service manager hands over; and an accept loop that never
+//! dies of an accept error.
 
 mod accept;
 mod claim;
+mod inherited;
 
 pub use accept::{AcceptTrouble, Accepted};
 
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use tokio::net::{TcpListener, UnixListener};
@@ -41,6 +43,8 @@ pub enum Address {
     },
     /// Plain TCP; only ever a loopback address.
     Tcp(SocketAddr),
+    /// A socket that the service manager opened, by its name there (`FileDescriptorName=`).
+    Inherited(String),
 }
 
 /// An open door.
@@ -53,7 +57,8 @@ pub struct Door {
 
 #[derive(Debug)]
 enum Listener {
-    Unix { listener: UnixListener, _claim: Claim },
+    Unix { listener: UnixListener, claim: Claim },
+    Inherited { listener: UnixListener, path: Option<PathBuf> },
     Tcp(TcpListener),
 }
 
@@ -81,6 +86,15 @@ enum Why {
     TooLong,
     #[error("plain TCP is for loopback addresses only: whoever reaches it is root on this host")]
     NotLoopback,
+    #[error("no socket of this name was handed over by the service manager{}; name it by FileDescriptorName= in the \
+             .socket unit, and start the unit", but(.0))]
+    NotHandedOver(Vec<String>),
+    #[error("several sockets of this name were handed over; give each .socket unit a FileDescriptorName= of its own")]
+    Ambiguous,
+    #[error(
+        "what was handed over is no listening stream socket; write ListenStream= and Accept=no in the .socket unit"
+    )]
+    NotListening,
     #[error("{doing}: {error}")]
     Io { doing: &'static str, error: io::Error },
 }
@@ -94,9 +108,11 @@ impl Door {
     /// If somebody listens there, or the kernel refuses.
     pub fn bind(settings: &Settings) -> Result<Self, BindError> {
         let listener = match &settings.address {
-            Address::Unix { path, mode, owner, group } => claim::bind(path, *mode, *owner, *group)
-                .map(|(listener, claim)| Listener::Unix { listener, _claim: claim }),
+            Address::Unix { path, mode, owner, group } => {
+                claim::bind(path, *mode, *owner, *group).map(|(listener, claim)| Listener::Unix { listener, claim })
+            }
             Address::Tcp(address) => bind_tcp(*address).map(Listener::Tcp),
+            Address::Inherited(name) => inherited::take(name),
         };
         let name = settings.name.clone();
         match listener {
@@ -110,6 +126,15 @@ impl Door {
         &self.name
     }
 
+    /// Where it is in the file system; `None` for TCP and for sockets without a name there.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.listener {
+            Listener::Unix { claim, .. } => Some(claim.path()),
+            Listener::Inherited { path, .. } => path.as_deref(),
+            Listener::Tcp(_) => None,
+        }
+    }
+
     /// Whether it can take connections: changes when it cannot, and when it can again.
     pub fn trouble(&self) -> watch::Receiver<AcceptTrouble> {
         self.trouble.subscribe()
@@ -121,6 +146,7 @@ impl fmt::Display for Address {
         match self {
             Self::Unix { path, .. } => write!(f, "unix://{}", path.display()),
             Self::Tcp(address) => write!(f, "tcp://{address}"),
+            Self::Inherited(name) => write!(f, "fd://{name}"),
         }
     }
 }
@@ -132,6 +158,11 @@ fn process(pid: Option<i32>) -> String {
 
 fn aside(pid: Option<i32>) -> String {
     pid.map(|pid| format!(", process {pid},")).unwrap_or_default()
+}
+
+/// What there is instead.
+fn but(names: &[String]) -> String {
+    if names.is_empty() { " (nothing was)".to_owned() } else { format!(", but '{}'", names.join("', '")) }
 }
 
 fn bind_tcp(address: SocketAddr) -> Result<TcpListener, Why> {

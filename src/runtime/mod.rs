@@ -1,7 +1,8 @@
-//! What any daemon needs: streams, draining, signals, limits. Knows nothing of Docker.
+//! What any daemon needs: streams, draining, signals, limits, a service manager. Knows nothing of Docker.
 
 mod descriptors;
 mod drain;
+pub mod notify;
 mod signals;
 mod stream;
 

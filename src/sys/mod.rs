@@ -1,10 +1,10 @@
 //! The only unsafe code: the system calls that no crate wraps.
 
-#![expect(unsafe_code, reason = "SO_PEERGROUPS is in no crate; each block says why it is sound")]
+#![expect(unsafe_code, reason = "what no crate wraps; each block says why it is sound")]
 
 use std::io;
 use std::mem::size_of;
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 
 /// Most groups that are asked for; the kernel's own limit (`NGROUPS_MAX`).
 const MAX_GROUPS: usize = 65_536;
@@ -44,4 +44,18 @@ fn peer_groups_up_to(socket: BorrowedFd<'_>, most: usize) -> io::Result<Vec<u32>
     }
     groups.truncate(length as usize / size_of::<nix::libc::gid_t>());
     Ok(groups)
+}
+
+/// A new descriptor of the same open file, closed on `exec`. For descriptors that are known by their number only.
+///
+/// # Errors
+/// If there is no such descriptor, or no room for another.
+pub fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: F_DUPFD_CLOEXEC takes and returns plain integers; of a number that is not open the kernel says EBADF.
+    let new = unsafe { nix::libc::fcntl(number, nix::libc::F_DUPFD_CLOEXEC, 3) };
+    if new < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made `new` for us, and nobody else knows of it.
+    Ok(unsafe { OwnedFd::from_raw_fd(new) })
 }

@@ -22,4 +22,5 @@ mod podman;
 mod rules;
 mod service;
 mod support;
+mod systemd;
 mod wire;

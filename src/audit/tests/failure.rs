@@ -188,6 +188,12 @@ impl Desk {
         self.queue.send(Entry::Record(record)).await.unwrap();
     }
 
+    async fn ping(&self) {
+        let (answer, answered) = oneshot::channel();
+        self.queue.send(Entry::Ping(answer)).await.unwrap();
+        answered.await.unwrap();
+    }
+
     async fn close(self) -> (Vec<serde_json::Value>, Report, Arc<Faults>) {
         let (done, closed) = oneshot::channel();
         self.queue.send(Entry::Close(done)).await.unwrap();
@@ -235,6 +241,33 @@ async fn after_a_failed_fsync_the_file_is_not_trusted_again() {
     let failed = records.iter().find(|r| r["event"] == "sync_failed").unwrap();
     let second = records.iter().find(|r| r["id"].as_str().unwrap().ends_with("-000000000002")).unwrap();
     assert_eq!(failed["since"], second["seq"]);
+}
+
+#[tokio::test]
+async fn a_full_disk_is_no_reason_not_to_answer_and_what_waits_is_tried_again() {
+    let desk = Desk::new();
+    desk.faults.append.store(true, Ordering::Relaxed);
+    desk.ping().await;
+    assert!(!desk.counters.failing.load(Ordering::Relaxed), "nothing was to be written");
+    desk.send(1, Stage::Outcome, None).await;
+    desk.ping().await;
+    assert!(desk.counters.failing.load(Ordering::Relaxed));
+    desk.faults.append.store(false, Ordering::Relaxed);
+    desk.ping().await;
+    assert!(!desk.counters.failing.load(Ordering::Relaxed));
+    let (records, report, _) = desk.close().await;
+    assert_eq!(report.fault, None);
+    assert_eq!(records.iter().filter(|r| r["stage"] == "outcome").count(), 1);
+}
+
+#[tokio::test]
+async fn a_journal_that_is_closed_answers_no_more() {
+    let place = Place::new();
+    let (audit, _) = place.open();
+    let within = std::time::Duration::from_secs(60);
+    assert!(audit.answers(within).await);
+    audit.clone().close().await;
+    assert!(!audit.answers(within).await);
 }
 
 #[tokio::test]
