@@ -33,6 +33,9 @@ pub mod watch;
 pub mod sink;
 pub mod admin;
 
+// A host and its gate.
+pub mod install;
+
 // What knows nothing of Docker.
 pub mod runtime;
 pub mod sys;

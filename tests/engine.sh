@@ -27,7 +27,7 @@ as_root() {
 missing_packages() {
     local need
     for need in dockerd=docker.io busybox=busybox-static docker-compose=docker-compose docker-registry=docker-registry \
-        python3=python3-minimal ip=iproute2 setsid=util-linux cc=build-essential; do
+        python3=python3-minimal ip=iproute2 setsid=util-linux systemctl=systemd cc=build-essential; do
         command -v "${need%%=*}" >/dev/null || echo "${need#*=}"
     done
     # Debian 13 and later ship the client apart from the engine.

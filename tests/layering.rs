@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sink", "admin", "sys",
         ],
     ),
-    ("cli", &["app", "config", "request", "policy", "audit", "store", "watch", "sink", "admin"]),
+    ("cli", &["app", "config", "request", "policy", "audit", "store", "watch", "sink", "admin", "install"]),
     ("config", &["listen", "policy", "engine", "audit", "sys"]),
     ("diagnostic", &[]),
     ("listen", &["sys"]),
@@ -38,6 +38,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("watch", &["request", "policy", "engine", "audit", "store", "sys"]),
     ("sink", &["audit"]),
     ("admin", &["listen", "peer", "audit", "store"]),
+    ("install", &["config", "listen", "engine"]),
     ("runtime", &["sys"]),
     ("sys", &[]),
 ];
@@ -46,8 +47,17 @@ const ROOMS: &[(&str, &[&str])] = &[
 const MAIN: &[&str] = &["cli", "config", "app"];
 
 /// Files and folders that are pure.
-const PURE: &[&str] =
-    &["request", "policy", "diagnostic.rs", "audit/record", "audit/redact", "audit/chain", "watch/kernel"];
+const PURE: &[&str] = &[
+    "request",
+    "policy",
+    "diagnostic.rs",
+    "audit/record",
+    "audit/redact",
+    "audit/chain",
+    "watch/kernel",
+    "install/plan",
+    "install/unit",
+];
 
 /// What no pure file may name: crates and modules that do I/O or ask the host.
 const IMPURE: &[&[&str]] = &[

@@ -4,6 +4,7 @@
 
 mod approve;
 mod check;
+mod install;
 mod journal;
 mod print;
 mod run;
@@ -43,6 +44,10 @@ enum Command {
     Reject(approve::Reject),
     /// Look after the index of who made what.
     Store(store::Args),
+    /// Put the gate in Docker's place: systemd units, Docker's socket.
+    Install(install::Args),
+    /// Give Docker its place back.
+    Uninstall(install::Args),
 }
 
 /// What `run` and `check` have in common.
@@ -105,6 +110,8 @@ pub fn main() -> ExitCode {
         Command::Approve(approve) => approve::approve(approve),
         Command::Reject(reject) => approve::reject(reject),
         Command::Store(args) => store::run(args),
+        Command::Install(args) => install::run(&args, install::Way::In),
+        Command::Uninstall(args) => install::run(&args, install::Way::Out),
     }
 }
 

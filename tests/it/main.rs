@@ -15,6 +15,7 @@ mod check;
 mod cli;
 mod door;
 mod facts;
+mod install;
 mod journal;
 mod kill;
 mod own;
