@@ -177,6 +177,9 @@ pub fn uninstall(found: &Found, stop_containers: bool) -> Result<Vec<Action>, Ve
     if moves {
         running(live, stop_containers, &mut refusals);
         actions.push(Action::Systemctl(vec!["restart", "docker.socket"]));
+        // Its RemoveOnStop= was in the override, which is gone by now.
+        actions.push(Action::Remove(MOVED.into()));
+        actions.extend(Path::new(MOVED).parent().map(|folder| Action::RemoveFolder(folder.to_owned())));
     }
     if refusals.is_empty() { Ok(actions) } else { Err(refusals) }
 }

@@ -84,6 +84,7 @@ fn an_installation_is_undone_exactly_and_done_only_once() {
         Action::Write { .. } | Action::RemoveFolder(_) | Action::Systemctl(_) => None,
     });
     let mut removed: Vec<PathBuf> = removed.collect();
+    assert_eq!(removed.pop(), Some(MOVED.into()), "systemd leaves it behind");
     written.sort();
     removed.sort();
     assert_eq!(removed, written);
@@ -104,7 +105,7 @@ fn what_a_package_brought_is_left_to_it() {
     assert_eq!(steps(&actions).iter().filter(|step| step.starts_with("write")).count(), 1, "{:?}", steps(&actions));
     let back = uninstall(&done(&before, &actions), false).unwrap();
     let removed: Vec<String> = steps(&back).into_iter().filter(|step| step.starts_with("remove")).collect();
-    assert_eq!(removed, [format!("remove {DROP_IN}")]);
+    assert_eq!(removed, [format!("remove {DROP_IN}"), format!("remove {MOVED}")]);
 }
 
 #[test]
