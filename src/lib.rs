@@ -35,6 +35,7 @@ pub mod admin;
 
 // A host and its gate.
 pub mod install;
+pub mod doctor;
 
 // What knows nothing of Docker.
 pub mod runtime;

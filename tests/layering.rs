@@ -23,7 +23,7 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sink", "admin", "sys",
         ],
     ),
-    ("cli", &["app", "config", "request", "policy", "audit", "store", "watch", "sink", "admin", "install"]),
+    ("cli", &["app", "config", "request", "policy", "audit", "store", "watch", "sink", "admin", "install", "doctor"]),
     ("config", &["listen", "policy", "engine", "audit", "sys"]),
     ("diagnostic", &[]),
     ("listen", &["sys"]),
@@ -39,6 +39,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("sink", &["audit"]),
     ("admin", &["listen", "peer", "audit", "store"]),
     ("install", &["config", "listen", "engine"]),
+    (
+        "doctor",
+        &["config", "listen", "peer", "request", "facts", "policy", "engine", "audit", "store", "install", "sys"],
+    ),
     ("runtime", &["sys"]),
     ("sys", &[]),
 ];

@@ -4,6 +4,7 @@
 
 mod approve;
 mod check;
+mod doctor;
 mod install;
 mod journal;
 mod print;
@@ -44,6 +45,8 @@ enum Command {
     Reject(approve::Reject),
     /// Look after the index of who made what.
     Store(store::Args),
+    /// Look for ways around the gate on this host; exit 1 if there is one.
+    Doctor(doctor::Args),
     /// Put the gate in Docker's place: systemd units, Docker's socket.
     Install(install::Args),
     /// Give Docker its place back.
@@ -110,6 +113,7 @@ pub fn main() -> ExitCode {
         Command::Approve(approve) => approve::approve(approve),
         Command::Reject(reject) => approve::reject(reject),
         Command::Store(args) => store::run(args),
+        Command::Doctor(args) => doctor::run(args),
         Command::Install(args) => install::run(&args, install::Way::In),
         Command::Uninstall(args) => install::run(&args, install::Way::Out),
     }

@@ -11,7 +11,22 @@ use crate::request::Call;
 
 /// Judges one call. Every finding is reported, never only the first.
 pub fn judge(policy: &Policy, peer: &Peer, call: &Call<'_>, facts: &Facts<'_>) -> Verdict {
-    let claimed = policy.claim(peer);
+    judge_claimed(policy, policy.claim(peer), peer, call, facts)
+}
+
+/// Judges one call as if a principal of this name had made it, or if there is none, whoever no principal claims.
+pub fn judge_as(policy: &Policy, name: Option<&str>, peer: &Peer, call: &Call<'_>, facts: &Facts<'_>) -> Verdict {
+    let claimed = policy.principals.iter().find(|principal| Some(principal.name.as_str()) == name);
+    judge_claimed(policy, claimed, peer, call, facts)
+}
+
+fn judge_claimed(
+    policy: &Policy,
+    claimed: Option<&Principal>,
+    peer: &Peer,
+    call: &Call<'_>,
+    facts: &Facts<'_>,
+) -> Verdict {
     let name = claimed.map_or("fallback", |principal| principal.name.as_str());
     let admin = claimed.is_some_and(|principal| principal.admin);
     let profile = policy.profile(claimed);

@@ -30,7 +30,7 @@ pub use facts::{
     EngineFacts, Facts, HeldImage, HeldNetwork, HeldVolume, Joined, Known, Maker, RealPath, Stored, StoredExec,
     StoredMount,
 };
-pub use judge::{depends_on_engine, judge};
+pub use judge::{depends_on_engine, judge, judge_as};
 pub use load::Policy;
 pub use mount::{Sources, joined, service_sources, sources, volume_sources};
 pub use summary::{Expired, Summary, Which, Who};

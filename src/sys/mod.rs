@@ -59,3 +59,12 @@ pub fn duplicate(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: the kernel has just made `new` for us, and nobody else knows of it.
     Ok(unsafe { OwnedFd::from_raw_fd(new) })
 }
+
+/// Whether the kernel takes its clock for synchronized, as whoever keeps it (NTP) told it; not if it cannot be asked.
+pub fn clock_is_synchronized() -> bool {
+    // SAFETY: `timex` is plain integers, for which zeroes are a value; without modes nothing is set, so that it is only read.
+    let mut time: nix::libc::timex = unsafe { std::mem::zeroed() };
+    // SAFETY: the pointer is to a live `timex`, which the kernel overwrites.
+    let state = unsafe { nix::libc::adjtimex(&raw mut time) };
+    state >= 0 && state != nix::libc::TIME_ERROR
+}

@@ -13,6 +13,7 @@ mod approve;
 mod cases;
 mod check;
 mod cli;
+mod doctor;
 mod door;
 mod facts;
 mod install;
