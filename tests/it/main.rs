@@ -21,6 +21,7 @@ mod journal;
 mod kill;
 mod own;
 mod podman;
+mod presets;
 mod rules;
 mod service;
 mod support;

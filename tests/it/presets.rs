@@ -1,0 +1,28 @@
+//! The presets in `conf/presets`: every one can be used as it is, and warns of nothing that it does not say itself.
+
+use std::path::Path;
+
+use assert_cmd::Command;
+
+#[test]
+fn every_preset_is_clean_or_says_why_not() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conf/presets");
+    let mut presets: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    presets.sort();
+    assert_eq!(presets.len(), 8, "{presets:?}");
+    for preset in presets {
+        // A copy of our own: the sources may lie where others can write.
+        let dir = tempfile::TempDir::new().unwrap();
+        let policy = dir.path().join("policy.toml");
+        std::fs::write(&policy, std::fs::read(&preset).unwrap()).unwrap();
+        let mut command = Command::cargo_bin("tidewaiter").unwrap();
+        command.env("XDG_RUNTIME_DIR", dir.path()).env("XDG_STATE_HOME", dir.path());
+        let output = command.args(["check", "--policy"]).arg(&policy).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{}: {said}", preset.display());
+        let warnings = said.matches("warning: ").count();
+        let known = usize::from(preset.ends_with("developer-workstation.toml"));
+        assert_eq!(warnings, known, "{}: {said}", preset.display());
+        assert!(known == 0 || said.contains("set-uid file"), "{said}");
+    }
+}
