@@ -56,7 +56,9 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
 
 /// Whether a gate runs, and who may use it.
 fn gate(config: &Config, gates: &[Process], findings: &mut Vec<Finding>) {
-    if gates.is_empty() {
+    // Other commands of ours, this one too, listen nowhere.
+    let held: Vec<&Place> = gates.iter().flat_map(|gate| &gate.places).collect();
+    if held.is_empty() {
         let todo = "systemctl start tidewaiter, or tidewaiter run";
         findings.push(Finding::warn("gate.process", "no gate runs on this host", todo));
     }
@@ -66,17 +68,22 @@ fn gate(config: &Config, gates: &[Process], findings: &mut Vec<Finding>) {
         listen::Address::Tcp(_) => None,
     });
     for path in paths {
-        match Reach::of(&path) {
-            Ok(reach) => {
-                let what =
-                    format!("{} is the gate's; {} may use it, as the policy lets them", path.display(), who(&reach));
-                findings.push(Finding::ok("gate.socket", what));
+        let is_held = held.iter().any(|place| matches!(place, Place::Unix(held) if same(held, &path)));
+        let shown = path.display();
+        findings.push(match Reach::of(&path) {
+            Ok(reach) if is_held => {
+                let what = format!("{shown} is the gate's; {} may use it, as the policy lets them", who(&reach));
+                Finding::ok("gate.socket", what)
+            }
+            Ok(_) => {
+                let what = format!("{shown} is to be the gate's door, and no gate listens there");
+                Finding::warn("gate.socket", what, "tidewaiter install, or start the gate")
             }
             Err(error) => {
-                let what = format!("the gate's door {} is not there: {error}", path.display());
-                findings.push(Finding::warn("gate.socket", what, "start the gate"));
+                let what = format!("the gate's door {shown} is not there: {error}");
+                Finding::warn("gate.socket", what, "start the gate")
             }
-        }
+        });
     }
 }
 

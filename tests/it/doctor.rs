@@ -45,6 +45,7 @@ fn an_engines_socket_that_is_roots_alone_is_as_it_should_be() {
     open_to(engine.socket(), 0o600);
     let (_, findings) = doctor(&gate);
     assert_eq!(about(&findings, "engine.socket", &socket)["level"], "ok");
+    assert_eq!(about(&findings, "gate.socket", "is the gate's")["level"], "ok");
     assert_eq!(about(&findings, "journal", "verify")["level"], "ok");
     assert_eq!(about(&findings, "policy", "monitor")["level"], "warn");
 }
