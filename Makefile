@@ -4,7 +4,7 @@ SHELL := /bin/bash
 N ?= 20000
 SEED ?= 1
 
-.PHONY: help run build test engines podman lint fmt bench fuzz deny setup clean
+.PHONY: help run build test engines podman lint fmt bench fuzz deny deb setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -55,6 +55,10 @@ fuzz: ## Hold the decoder against Go's encoding/json: make fuzz [N=1000000] [SEE
 
 deny: ## Check licences, sources, duplicates and advisories of the dependencies (needs cargo-deny)
 	cargo deny --locked check
+
+deb: build ## Make a Debian package in target/debian (needs cargo-deb: cargo install cargo-deb --locked)
+	target/release/tidewaiter generate target/package
+	cargo deb --locked --no-build
 
 setup: ## Install what building and testing need and this machine lacks (apt)
 	@tests/engine.sh setup

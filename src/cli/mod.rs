@@ -5,6 +5,7 @@
 mod approve;
 mod check;
 mod doctor;
+mod generate;
 mod install;
 mod journal;
 mod print;
@@ -51,6 +52,9 @@ enum Command {
     Install(install::Args),
     /// Give Docker its place back.
     Uninstall(install::Args),
+    /// Write man pages and completions.
+    #[command(hide = true)]
+    Generate(generate::Generate),
 }
 
 /// What `run` and `check` have in common.
@@ -115,6 +119,7 @@ pub fn main() -> ExitCode {
         Command::Store(args) => store::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Install(args) => install::run(&args, install::Way::In),
+        Command::Generate(args) => generate::run(&args),
         Command::Uninstall(args) => install::run(&args, install::Way::Out),
     }
 }
