@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use serde_json::{Value, json};
 
-use super::{BAD_CONFIG, Shared, print};
+use super::{BAD_CONFIG, Shared, USAGE, compat, print};
 use crate::config::{self, Host, Loaded, Report};
 use crate::diagnostic::Severity;
 use crate::policy::{Mode, Summary, Who};
@@ -17,9 +17,33 @@ pub(super) struct Check {
     /// Print one JSON object instead of text.
     #[arg(long)]
     json: bool,
+    /// Print another proxy's switches (NAME=VALUE …) as a policy instead.
+    #[arg(long, value_name = "PROXY", conflicts_with = "json")]
+    compat: Option<Compat>,
+    /// The switches: CONTAINERS=1 POST=0 …
+    #[arg(value_name = "NAME=VALUE", requires = "compat")]
+    switches: Vec<String>,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum Compat {
+    /// Tecnativa's docker-socket-proxy.
+    Tecnativa,
 }
 
 pub(super) fn run(check: Check) -> ExitCode {
+    if let Some(Compat::Tecnativa) = check.compat {
+        return match compat::tecnativa(&check.switches) {
+            Ok(policy) => {
+                print::out(policy.trim_end());
+                ExitCode::SUCCESS
+            }
+            Err(why) => {
+                print::error(why);
+                ExitCode::from(USAGE)
+            }
+        };
+    }
     let host = Host::current();
     let result = config::load(&check.shared.into(), &host);
     let reports = match &result {

@@ -4,6 +4,7 @@
 
 mod approve;
 mod check;
+mod compat;
 mod doctor;
 mod generate;
 mod install;
