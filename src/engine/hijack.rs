@@ -82,33 +82,59 @@ fn title_case(name: &str, out: &mut BytesMut) {
     }
 }
 
-/// Moves bytes until both ends are done. An end is done when its source has closed and that close was passed on, or when
-/// nobody takes its bytes any more.
-pub async fn relay(client: Side, engine: Side, direction: Direction) -> RelayEnd {
-    let one_way = direction == Direction::ToClient;
-    let unread = if one_way { Bytes::new() } else { client.unread };
-    let mut to_engine = BytesMut::from(engine.first);
-    to_engine.extend_from_slice(&unread);
-    let mut up = Pump::new(to_engine, one_way);
-    let head = client.first.len() as u64;
-    let mut down = Pump::new(client.first.into(), false);
-    let (mut client, mut engine) = (client.stream, engine.stream);
-    poll_fn(|cx| {
-        // The end of one way does not end the other: a half-close is meant. But a client that cannot be written to is
-        // gone, and an engine that has closed its socket whole reads nothing more.
-        let to_client = down.poll(cx, &mut engine, &mut client);
-        let to_engine = up.poll(cx, &mut client, &mut engine);
-        match (to_client, to_engine) {
-            (Poll::Ready(Done::Broken), _) | (Poll::Ready(Done::Closed), Poll::Ready(_)) => Poll::Ready(()),
-            (Poll::Ready(Done::Closed), Poll::Pending) if is_closed_whole(engine.as_fd()) => Poll::Ready(()),
-            _ => Poll::Pending,
+/// Both ends of a hijacked connection.
+#[derive(Debug)]
+pub struct Relay {
+    client: Stream,
+    engine: Stream,
+    up: Pump,
+    down: Pump,
+    /// Bytes of the head, which are no bytes of the stream.
+    head: u64,
+}
+
+impl Relay {
+    /// Both ends as they were taken over. Nothing is moved yet.
+    pub fn new(client: Side, engine: Side, direction: Direction) -> Self {
+        let one_way = direction == Direction::ToClient;
+        let unread = if one_way { Bytes::new() } else { client.unread };
+        let mut to_engine = BytesMut::from(engine.first);
+        to_engine.extend_from_slice(&unread);
+        let head = client.first.len() as u64;
+        Self {
+            client: client.stream,
+            engine: engine.stream,
+            up: Pump::new(to_engine, one_way),
+            down: Pump::new(client.first.into(), false),
+            head,
         }
-    })
-    .await;
-    RelayEnd {
-        from_client: up.moved,
-        to_client: down.moved.saturating_sub(head),
-        engine_closed: down.source_closed && down.done == Some(Done::Closed),
+    }
+
+    /// Moves bytes until both ends are done. An end is done when its source has closed and that close was passed on, or when
+    /// nobody takes its bytes any more. Dropping the future stops it where it is.
+    pub async fn run(&mut self) {
+        let Self { client, engine, up, down, .. } = self;
+        poll_fn(|cx| {
+            // The end of one way does not end the other: a half-close is meant. But a client that cannot be written to is
+            // gone, and an engine that has closed its socket whole reads nothing more.
+            let to_client = down.poll(cx, engine, client);
+            let to_engine = up.poll(cx, client, engine);
+            match (to_client, to_engine) {
+                (Poll::Ready(Done::Broken), _) | (Poll::Ready(Done::Closed), Poll::Ready(_)) => Poll::Ready(()),
+                (Poll::Ready(Done::Closed), Poll::Pending) if is_closed_whole(engine.as_fd()) => Poll::Ready(()),
+                _ => Poll::Pending,
+            }
+        })
+        .await;
+    }
+
+    /// What came of it so far.
+    pub fn end(&self) -> RelayEnd {
+        RelayEnd {
+            from_client: self.up.moved,
+            to_client: self.down.moved.saturating_sub(self.head),
+            engine_closed: self.down.source_closed && self.down.done == Some(Done::Closed),
+        }
     }
 }
 

@@ -13,7 +13,7 @@ mod inspect;
 pub use dial::{ConnectError, Dialer};
 pub use forward::{EngineConnection, OpenError, Upstream, open};
 pub use half_close::{EngineIo, HalfClose};
-pub use hijack::{Direction, RelayEnd, Side, raw_head, relay};
+pub use hijack::{Direction, Relay, RelayEnd, Side, raw_head};
 pub use inspect::{Inspect, InspectError};
 
 use std::fmt;

@@ -26,7 +26,7 @@ use super::pipeline::{self, Arrival};
 use super::refused;
 use super::wire::{Hijack, Wire};
 use crate::audit::Ended;
-use crate::engine::{EngineConnection, RelayEnd, Side, relay};
+use crate::engine::{EngineConnection, Relay, RelayEnd, Side};
 use crate::peer::Peer;
 use crate::runtime::{Stream, Watch};
 
@@ -180,8 +180,9 @@ impl Driver {
         let first = first_to_client(hijack.head, hijack.body, &engine.read_buf).await;
         let client = Side { stream: client.io.into_inner().into_inner(), first, unread: client.read_buf };
         let engine = Side { stream: engine.io.into_inner().into_inner(), first: Bytes::new(), unread: Bytes::new() };
-        let RelayEnd { from_client, to_client, engine_closed } =
-            Box::pin(relay(client, engine, hijack.direction)).await;
+        let mut relay = Relay::new(client, engine, hijack.direction);
+        relay.run().await;
+        let RelayEnd { from_client, to_client, engine_closed } = relay.end();
         let ended = if engine_closed { Ended::Complete } else { Ended::ClientGone };
         hijack.closing.ended(ended).moved(from_client, to_client).finish();
     }
