@@ -10,7 +10,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+
 use super::keys::{libc_nofollow, refuse_foreign, sync_parent};
+
+#[expect(clippy::cast_possible_truncation, reason = "the kernel's constants are small; libc gives them in two types")]
+const WRITE: libc::c_short = libc::F_WRLCK as libc::c_short;
 
 /// Digits of the number in the name of a file that was set aside.
 const DIGITS: usize = 20;
@@ -155,13 +161,39 @@ fn append_to(path: &Path) -> io::Result<File> {
 }
 
 /// The lock has a file of its own, because the journal's name moves from file to file.
+///
+/// It is locked twice: `flock` holds as long as the file is open, a lock of `fcntl` tells others whose it is ([`writer`]).
 fn lock(path: &Path) -> io::Result<File> {
     let file = append_to(&suffixed(path, "lock"))?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) => {
+            fcntl(&file, FcntlArg::F_SETLK(&whole()))?;
+            Ok(file)
+        }
         Err(TryLockError::WouldBlock) => Err(io::Error::other("another gate is writing to it")),
         Err(TryLockError::Error(e)) => Err(e),
     }
+}
+
+/// The process that writes a journal; `None` if there is none. The number is its number here, and 0 if it is of another PID
+/// namespace, that we do not see into.
+///
+/// # Errors
+/// If the journal's lock cannot be looked at.
+pub fn writer(journal: &Path) -> io::Result<Option<i32>> {
+    let file = match OpenOptions::new().read(true).custom_flags(libc_nofollow()).open(suffixed(journal, "lock")) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut lock = whole();
+    fcntl(&file, FcntlArg::F_GETLK(&mut lock))?;
+    Ok((i32::from(lock.l_type) != libc::F_UNLCK).then_some(lock.l_pid.max(0)))
+}
+
+/// A lock of a whole file.
+const fn whole() -> libc::flock {
+    libc::flock { l_type: WRITE, l_whence: 0, l_start: 0, l_len: 0, l_pid: 0 }
 }
 
 /// Removes the oldest files. That one cannot be removed is no reason to stop recording.

@@ -21,7 +21,8 @@ use super::record::Common;
 use super::recover::{self, Tail};
 use super::redact::Redactor;
 use super::writer::{Counters, Entry, Manner, Record, Writer};
-use super::{CallFacts, Level, OnFailure, Pending, Settings, SyncPolicy};
+use super::{CallFacts, Level, Levels, OnFailure, Pending, Settings, SyncPolicy};
+use crate::runtime::Live;
 
 /// Places in the queue beyond two for each open call: lifecycle records.
 const SPARE: usize = 64;
@@ -36,13 +37,21 @@ pub struct Audit {
 
 #[derive(Debug)]
 struct Inner {
-    settings: Settings,
+    sync: SyncPolicy,
+    choice: Live<Choice>,
     host: Arc<str>,
     redactor: Redactor,
     queue: mpsc::Sender<Entry>,
     /// One permit for each call that may be open: each then finds two places in the queue, intent and outcome.
     calls: Arc<Semaphore>,
     counters: Arc<Counters>,
+}
+
+/// What may change while the journal is open.
+#[derive(Debug, Clone, Copy)]
+struct Choice {
+    levels: Levels,
+    on_failure: OnFailure,
 }
 
 /// What was found when the journal was opened.
@@ -123,7 +132,8 @@ impl Audit {
                 }
             })
             .map_err(|e| error(format!("its thread: {e}")))?;
-        let inner = Inner { host, redactor: keys.redactor, queue, calls, counters, settings };
+        let (sync, choice) = (settings.sync, Live::new(Choice::of(&settings)));
+        let inner = Inner { sync, choice, host, redactor: keys.redactor, queue, calls, counters };
         let opened = Opened { healed: tail.torn, crashed };
         Ok((Self { inner: Arc::new(inner) }, opened))
     }
@@ -137,27 +147,28 @@ impl Audit {
     /// call's outcome, as soon as anything can be.
     pub async fn begin(&self, facts: &CallFacts<'_>) -> Result<Pending, Unwritten> {
         let inner = &*self.inner;
-        let level = level_of(inner.settings.levels, facts);
+        let Choice { levels, on_failure } = *inner.choice.current();
+        let level = level_of(levels, facts);
         if level == Level::None {
             return Ok(Pending::unrecorded(facts.id));
         }
         let call = match tokio::time::timeout(PLACE, Arc::clone(&inner.calls).acquire_owned()).await {
             Ok(Ok(call)) => call,
-            Ok(Err(_closed)) => return inner.without_record(facts, "the journal is closed"),
-            Err(_elapsed) => return inner.without_record(facts, "too many calls are open"),
+            Ok(Err(_closed)) => return inner.without_record(facts, on_failure, "the journal is closed"),
+            Err(_elapsed) => return inner.without_record(facts, on_failure, "too many calls are open"),
         };
         let Ok(place) = inner.queue.clone().reserve_owned().await else {
-            return inner.without_record(facts, "the journal is closed");
+            return inner.without_record(facts, on_failure, "the journal is closed");
         };
         let common = Common::render(facts, level, &inner.host, &inner.redactor);
-        let durable = inner.settings.sync == SyncPolicy::Always;
+        let durable = inner.sync == SyncPolicy::Always;
         let mut pending = Pending::recorded(facts.id, Open::new(common, place, call, durable));
         if !intent_needed(facts, inner.counters.failing.load(Ordering::Relaxed)) {
             return Ok(pending);
         }
         match inner.write_intent(&pending, facts).await {
             Ok(()) => pending.forget_body(),
-            Err(error) if inner.settings.on_failure == OnFailure::Refuse => {
+            Err(error) if on_failure == OnFailure::Refuse => {
                 pending.refuse_unwritten();
                 return Err(error);
             }
@@ -165,6 +176,12 @@ impl Audit {
             Err(_) => {}
         }
         Ok(pending)
+    }
+
+    /// Takes over what of other settings may change while the journal is open: the levels, and what a call meets whose
+    /// record cannot be written.
+    pub fn adopt(&self, settings: &Settings) {
+        self.inner.choice.replace(Choice::of(settings));
     }
 
     /// Records an event in the life of the gate.
@@ -183,7 +200,7 @@ impl Audit {
         let inner = &*self.inner;
         let content = approval::render(event, Timestamp::now(), &inner.host, &inner.redactor);
         let (ack, written) = oneshot::channel();
-        let durable = inner.settings.sync != SyncPolicy::Never;
+        let durable = inner.sync != SyncPolicy::Never;
         let closed = || Unwritten("the journal is closed".into());
         let record = Record { content, call: None, durable, ack: Some(ack) };
         inner.queue.send(Entry::Record(record)).await.map_err(|_closed| closed())?;
@@ -231,7 +248,7 @@ impl Inner {
         let record = Record {
             content,
             call: Some((super::line::Stage::Intent, facts.id)),
-            durable: self.settings.sync != SyncPolicy::Never && facts.call.asked.operation.has_effect(),
+            durable: self.sync != SyncPolicy::Never && facts.call.asked.operation.has_effect(),
             ack: Some(ack),
         };
         let closed = || Unwritten("the journal is closed".into());
@@ -240,15 +257,21 @@ impl Inner {
     }
 
     /// What a call meets for which there is no place in the queue. Nothing of it can be recorded, so it is counted.
-    fn without_record(&self, facts: &CallFacts<'_>, why: &str) -> Result<Pending, Unwritten> {
+    fn without_record(&self, facts: &CallFacts<'_>, on_failure: OnFailure, why: &str) -> Result<Pending, Unwritten> {
         self.counters.lost.fetch_add(1, Ordering::Relaxed);
-        match self.settings.on_failure {
+        match on_failure {
             OnFailure::Refuse => Err(Unwritten(why.into())),
             OnFailure::Forward => {
                 tracing::error!(id = %facts.id, why, "a call goes unrecorded");
                 Ok(Pending::unrecorded(facts.id))
             }
         }
+    }
+}
+
+impl Choice {
+    const fn of(settings: &Settings) -> Self {
+        Self { levels: settings.levels, on_failure: settings.on_failure }
     }
 }
 

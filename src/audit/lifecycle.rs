@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use ed25519_dalek::SigningKey;
 use jiff::Timestamp;
 use serde::Serialize;
+use serde_json::Value;
 
 use super::RecordId;
 use super::chain::{Claim, Link, hex};
@@ -35,13 +36,21 @@ pub enum LifecycleEvent {
         /// How often in a row.
         count: u64,
     },
-    /// The policy was read again.
+    /// Configuration and policy were read again.
     Reload {
-        /// Generation in force after it.
+        /// What asked for it.
+        trigger: ReloadTrigger,
+        /// Whether what was read is in force.
+        result: ReloadResult,
+        /// Generation of the policy in force after it.
         generation: u64,
         /// SHA-256 of the policy in force after it.
         sha256: String,
-        /// Why the old policy was kept; `None` if the new one is in force.
+        /// What is other than before, in words.
+        changed: Vec<String>,
+        /// Settings that were changed and wait for a restart.
+        needs_restart: Vec<String>,
+        /// The first mistake: its file, line and column, and what is wrong.
         error: Option<String>,
     },
     /// The gate was told to stop, and waits for its streams.
@@ -52,6 +61,26 @@ pub enum LifecycleEvent {
         #[serde(rename = "open_calls")]
         open: u64,
     },
+}
+
+/// What asked for a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReloadTrigger {
+    /// SIGHUP, of which `tidewaiter reload` makes use.
+    Signal,
+    /// A file was changed.
+    File,
+}
+
+/// What came of a reload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ReloadResult {
+    /// What was read is in force.
+    Loaded,
+    /// It cannot be used; what was in force before is so still.
+    Failed,
 }
 
 /// What the journal says about itself.
@@ -88,16 +117,19 @@ pub(super) fn render(event: &impl Serialize, time: Timestamp, host: &str) -> Vec
     let mut out = Vec::with_capacity(256);
     head(&mut out, RecordId::new(), time, host, "lifecycle");
     // Neither event has a map with keys that are no strings, the only way for this to fail.
-    if let Ok(serde_json::Value::Object(members)) = serde_json::to_value(event) {
+    if let Ok(Value::Object(members)) = serde_json::to_value(event) {
         let mut object = Object::resume(&mut out);
         // First, so that a checkpoint or a gap is found by its first bytes.
-        if let Some(name) = members.get("event").and_then(serde_json::Value::as_str) {
+        if let Some(name) = members.get("event").and_then(Value::as_str) {
             object.text("event", name, TEXT);
         }
         for (key, value) in members.iter().filter(|(key, _)| *key != "event") {
-            match value.as_str() {
-                Some(text) => object.text(key, text, TEXT),
-                None => object.display(key, value),
+            match value {
+                Value::String(text) => object.text(key, text, TEXT),
+                Value::Array(texts) => object.array(key, |array| {
+                    texts.iter().filter_map(Value::as_str).for_each(|text| array.text(text, TEXT));
+                }),
+                Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => object.display(key, value),
             }
         }
     }

@@ -29,10 +29,11 @@ mod verify;
 mod tests;
 
 pub use approval::{ApprovalEvent, Word};
+pub use file::writer;
 pub use follow::{Follower, Line};
 pub use journal::{Audit, OpenError, Opened, Stats, Unwritten};
 pub use keys::public_key_file;
-pub use lifecycle::LifecycleEvent;
+pub use lifecycle::{LifecycleEvent, ReloadResult, ReloadTrigger};
 pub use pending::{CallFacts, Ended, Outcome, Pending, RecordId};
 pub use settings::{Level, Levels, OnFailure, Rotate, Settings, SyncPolicy};
 pub use verify::{Fault, PublicKey, Report, files, verify};

@@ -57,6 +57,8 @@ pub enum Ended {
     EngineUnreachable,
     /// The gate was told to stop, or the call was dropped.
     Aborted,
+    /// The policy changed, and would now refuse it; the gate cut the stream.
+    Revoked,
 }
 
 /// What came of a call.
@@ -74,6 +76,8 @@ pub struct Outcome {
     pub made: Option<String>,
     /// The image that a new container was really made from, read back from the engine.
     pub image: Option<HeldImage>,
+    /// Why a stream was cut when the policy changed.
+    pub revoked: Option<String>,
 }
 
 /// A call whose outcome is still owed. Dropped without [`Pending::finish`] it records `aborted`.
@@ -130,6 +134,7 @@ impl Ended {
             Self::EngineGone => "engine_gone",
             Self::EngineUnreachable => "engine_unreachable",
             Self::Aborted => "aborted",
+            Self::Revoked => "revoked",
         }
     }
 }

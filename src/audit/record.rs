@@ -91,6 +91,9 @@ impl Common {
             o.display("bytes_out", outcome.bytes_out);
             o.display("duration_us", outcome.duration.as_micros());
             o.text("ended", ended.name(), NAME);
+            if let Some(revoked) = &outcome.revoked {
+                o.text("revoked", revoked, TEXT);
+            }
             if let Some(made) = made {
                 o.text("made", made, NAME);
             }

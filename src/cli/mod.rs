@@ -10,6 +10,7 @@ mod generate;
 mod install;
 mod journal;
 mod print;
+mod reload;
 mod run;
 mod store;
 
@@ -39,6 +40,8 @@ enum Command {
     Run(run::Run),
     /// Validate the configuration and the policy; every mistake at once.
     Check(check::Check),
+    /// Have the running gate read its configuration and policy again; no connection is dropped.
+    Reload(reload::Reload),
     /// Read the journal.
     Journal(journal::Args),
     /// Let a call pass once that waits for approval, or list what waits.
@@ -114,6 +117,7 @@ pub fn main() -> ExitCode {
     match cli.command {
         Command::Run(run) => run::run(run),
         Command::Check(check) => check::run(check),
+        Command::Reload(reload) => reload::run(reload),
         Command::Journal(args) => journal::run(args),
         Command::Approve(approve) => approve::approve(approve),
         Command::Reject(reject) => approve::reject(reject),

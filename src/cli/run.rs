@@ -8,8 +8,9 @@ use std::time::Duration;
 use tracing_subscriber::EnvFilter;
 
 use super::{BAD_CONFIG, NO, Shared, USAGE, check, print};
+use crate::app::{self, Setup};
 use crate::audit::Follower;
-use crate::config::{self, Config, Host, Report};
+use crate::config::Report;
 
 /// Arguments of `tidewaiter run`.
 #[derive(Debug, clap::Args)]
@@ -29,7 +30,7 @@ pub(super) fn run(run: Run) -> ExitCode {
             return ExitCode::from(USAGE);
         }
     };
-    let loaded = match config::load(&run.shared.into(), &Host::current()) {
+    let (setup, warnings) = match Setup::load(run.shared.into()) {
         Ok(loaded) => loaded,
         Err(reports) => {
             print::reports(&reports);
@@ -38,8 +39,8 @@ pub(super) fn run(run: Run) -> ExitCode {
         }
     };
     log(filter);
-    warn(&loaded.reports);
-    match serve(loaded.config) {
+    warn(&warnings);
+    match serve(setup) {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
             print::error(why);
@@ -52,27 +53,20 @@ pub(super) fn run(run: Run) -> ExitCode {
 fn warn(reports: &[Report]) {
     if io::stderr().is_terminal() {
         print::reports(reports);
-        return;
-    }
-    for report in reports {
-        for found in &report.diagnostics {
-            let start = found.span.as_ref().map(|span| report.source.place(span.start));
-            let (line, column) = start.unzip();
-            let (file, help) = (report.source.path.display(), found.help.as_deref());
-            tracing::warn!(%file, line, column, help, "{}", found.message);
-        }
+    } else {
+        reports.iter().for_each(Report::log);
     }
 }
 
-fn serve(config: Config) -> Result<(), String> {
+fn serve(setup: Setup) -> Result<(), String> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| format!("cannot start the runtime: {error}"))?;
     if io::stdout().is_terminal() {
-        runtime.spawn(show_calls(config.audit.journal.clone()));
+        runtime.spawn(show_calls(setup.config().audit.journal.clone()));
     }
-    let ended = runtime.block_on(Box::pin(crate::app::run(config))).map_err(|error| error.to_string());
+    let ended = runtime.block_on(Box::pin(app::run(setup))).map_err(|error| error.to_string());
     // A look-up that hangs in the name service must not hold up the exit.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended

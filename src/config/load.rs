@@ -1,5 +1,6 @@
 //! Both files and the flags over them become a [`Config`], or a list of every mistake.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use super::address::{self, Place};
@@ -74,6 +75,36 @@ pub fn load(flags: &Flags, host: &Host) -> Result<Loaded, Vec<Report>> {
             Ok(Loaded { config, policy: named, reports })
         }
         _ => Err(reports),
+    }
+}
+
+/// The files that [`load`] reads, whether they are there or not.
+pub fn files(flags: &Flags, host: &Host) -> Vec<PathBuf> {
+    let draft = read_config(flags, host, &mut Vec::new());
+    let policy = policy_path(flags, host, &draft).map(|(path, _span)| path);
+    [config_path(flags, host)].into_iter().chain(policy).collect()
+}
+
+impl Report {
+    /// Logs what was found, each with its place.
+    pub fn log(&self) {
+        for found in &self.diagnostics {
+            let start = found.span.as_ref().map(|span| self.source.place(span.start));
+            let (line, column) = start.unzip();
+            let (file, help) = (self.source.path.display(), found.help.as_deref());
+            match found.severity {
+                Severity::Error => tracing::error!(%file, line, column, help, "{}", found.message),
+                Severity::Warning => tracing::warn!(%file, line, column, help, "{}", found.message),
+            }
+        }
+    }
+
+    /// The first mistake in one line, `file:line:column: message`; `None` if there are only warnings.
+    pub fn first_error(&self) -> Option<String> {
+        let error = self.diagnostics.iter().find(|found| found.severity == Severity::Error)?;
+        let place = error.span.as_ref().map(|span| self.source.place(span.start));
+        let place = place.map(|(line, column)| format!(":{line}:{column}")).unwrap_or_default();
+        Some(format!("{}{place}: {}", self.source.path.display(), error.message))
     }
 }
 
@@ -163,11 +194,24 @@ fn assemble(draft: Draft, policy: Policy, places: Places) -> Config {
 
 // === the files ===
 
-fn read_config(flags: &Flags, host: &Host, reports: &mut Vec<Report>) -> Draft {
-    let path = match &flags.config {
+fn config_path(flags: &Flags, host: &Host) -> PathBuf {
+    match &flags.config {
         Some(path) => host.directory.join(path),
         None => host.default_file.clone(),
-    };
+    }
+}
+
+/// The policy's file, and where the configuration names it.
+fn policy_path(flags: &Flags, host: &Host, draft: &Draft) -> Option<(PathBuf, Option<Range<usize>>)> {
+    match (&flags.policy, &draft.policy) {
+        (Some(path), _) => Some((host.directory.join(path), None)),
+        (None, Some(At { value, span })) => Some((value.clone(), Some(span.clone()))),
+        (None, None) => None,
+    }
+}
+
+fn read_config(flags: &Flags, host: &Host, reports: &mut Vec<Report>) -> Draft {
+    let path = config_path(flags, host);
     let source = match trusted::read(&path, host.uid) {
         Ok(source) => source,
         // Only the default file may be absent, and only it may be somebody else's secret.
@@ -196,10 +240,8 @@ fn read_policy(
     draft: &Draft,
     reports: &mut Vec<Report>,
 ) -> (Option<Policy>, Option<PathBuf>) {
-    let (path, span) = match (&flags.policy, &draft.policy) {
-        (Some(path), _) => (host.directory.join(path), None),
-        (None, Some(At { value, span })) => (value.clone(), Some(span.clone())),
-        (None, None) => return (Some(Policy::builtin(flags.mode.unwrap_or(Mode::Monitor))), None),
+    let Some((path, span)) = policy_path(flags, host, draft) else {
+        return (Some(Policy::builtin(flags.mode.unwrap_or(Mode::Monitor))), None);
     };
     let source = match trusted::read(&path, host.uid) {
         Ok(source) => source,
@@ -321,7 +363,7 @@ fn broken(reports: &[Report]) -> bool {
     reports.iter().flat_map(|report| &report.diagnostics).any(|found| found.severity == Severity::Error)
 }
 
-fn error_at(span: std::ops::Range<usize>, message: String, help: Option<String>) -> Diagnostic {
+fn error_at(span: Range<usize>, message: String, help: Option<String>) -> Diagnostic {
     Diagnostic { severity: Severity::Error, span: Some(span), message, help }
 }
 

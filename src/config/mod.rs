@@ -21,7 +21,7 @@ use crate::policy::Policy;
 use crate::{audit, engine, listen};
 
 pub use host::Host;
-pub use load::{Flags, Loaded, Records, Report, admin_socket, load, records};
+pub use load::{Flags, Loaded, Records, Report, admin_socket, files, load, records};
 
 /// Everything the program runs by.
 #[derive(Debug, Clone)]

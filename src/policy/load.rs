@@ -130,9 +130,21 @@ impl Policy {
         self
     }
 
+    /// The same policy as one of a later generation.
+    #[must_use]
+    pub fn with_generation(mut self, generation: u64) -> Self {
+        self.generation = generation;
+        self
+    }
+
     /// The file's mode.
     pub const fn mode(&self) -> Mode {
         self.mode
+    }
+
+    /// What decides the mode of a profile that says none, and of one that does.
+    pub(super) const fn own_mode(&self) -> (Mode, bool) {
+        (self.mode, self.forced)
     }
 
     pub(super) const fn is_mode_said(&self) -> bool {
@@ -151,11 +163,6 @@ impl Policy {
     /// 1 at start, one more at each reload.
     pub const fn generation(&self) -> u64 {
         self.generation
-    }
-
-    /// Whether any principal is matched by the image of the container the caller runs in, so that the engine must be asked.
-    pub fn asks_caller_image(&self) -> bool {
-        self.principals.iter().any(Principal::asks_image)
     }
 
     /// Whether any caller may be told to ask an admin for approval.

@@ -22,6 +22,7 @@ mod image;
 mod judge;
 mod mount;
 // What it comes to.
+mod changes;
 mod summary;
 
 pub use approval::{Approval, Approver, Earlier};

@@ -31,10 +31,6 @@ impl Principal {
     pub(super) fn claims(&self, peer: &Peer) -> bool {
         self.matchers.iter().any(|matcher| matcher.claims(peer))
     }
-
-    pub(super) fn asks_image(&self) -> bool {
-        self.matchers.iter().any(|matcher| matcher.in_container.is_some())
-    }
 }
 
 impl Matcher {

@@ -31,6 +31,12 @@ impl Closing {
         self
     }
 
+    /// The policy has changed against it, for a reason.
+    pub(super) fn revoked(mut self, why: String) -> Self {
+        self.outcome.revoked = Some(why);
+        self.ended(Ended::Revoked)
+    }
+
     pub(super) fn moved(mut self, bytes_in: u64, bytes_out: u64) -> Self {
         self.outcome.bytes_in += bytes_in;
         self.outcome.bytes_out += bytes_out;

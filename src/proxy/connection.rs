@@ -3,7 +3,7 @@
 //! hyper parses and writes; it never owns the sockets for good. When an answer takes the connection over, both hyper
 //! connections are taken apart and the bytes are moved by hand.
 
-use std::future::{Future, poll_fn};
+use std::future::{Future, pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -51,7 +51,7 @@ pub async fn serve(gate: Arc<Gate>, client: Client, stream: Stream, drain: Watch
         .title_case_headers(true)
         // A Timer would start the clock while hyper waits for a head, and cut idle connections; the driver has its own.
         .header_read_timeout(None)
-        .max_buf_size(gate.limits.headers + SLACK)
+        .max_buf_size(gate.rules.current().limits.headers + SLACK)
         .max_headers(MAX_HEADER_LINES)
         .serve_connection(TokioIo::new(ClientIo::new(stream, Arc::clone(&wire))), calls);
     let mut driver = Driver { server, upstream: None, upstream_over: false, wire, slow: None };
@@ -68,6 +68,14 @@ pub async fn serve(gate: Arc<Gate>, client: Client, stream: Stream, drain: Watch
             }
         }
         End::TooSlow => refused::too_slow(&gate, &client).await,
+        End::Revoked(why) => {
+            let wire = Arc::clone(&driver.wire);
+            // Both connections end; the answer's body leaves its record behind.
+            drop(driver);
+            if let Some(closing) = wire.take_closing() {
+                closing.revoked(why).finish();
+            }
+        }
     }
 }
 
@@ -84,6 +92,8 @@ enum End {
     TakenOver(Box<Hijack>),
     /// A head was begun and not ended in time.
     TooSlow,
+    /// The policy has changed against the stream that was open, for a reason.
+    Revoked(String),
 }
 
 /// Both connections of one client.
@@ -119,6 +129,9 @@ impl Driver {
             }
             if let Poll::Ready(result) = served {
                 return Poll::Ready(End::Closed(result));
+            }
+            if let Poll::Ready(why) = self.wire.poll_revoked(cx) {
+                return Poll::Ready(End::Revoked(why));
             }
             if let Some(connection) = self.wire.take_connection() {
                 self.upstream = Some(connection);
@@ -160,7 +173,7 @@ impl Driver {
             self.slow = None;
             return Poll::Pending;
         }
-        let deadline = || Box::pin(sleep_until(Instant::now() + gate.limits.head_timeout));
+        let deadline = || Box::pin(sleep_until(Instant::now() + gate.rules.current().limits.head_timeout));
         self.slow.get_or_insert_with(deadline).as_mut().poll(cx).map(|()| End::TooSlow)
     }
 
@@ -181,10 +194,23 @@ impl Driver {
         let client = Side { stream: client.io.into_inner().into_inner(), first, unread: client.read_buf };
         let engine = Side { stream: engine.io.into_inner().into_inner(), first: Bytes::new(), unread: Bytes::new() };
         let mut relay = Relay::new(client, engine, hijack.direction);
-        relay.run().await;
+        let revoked = async {
+            match hijack.revocation {
+                Some(revocation) => revocation.await,
+                None => pending().await,
+            }
+        };
+        let revoked = tokio::select! {
+            () = relay.run() => None,
+            why = revoked => Some(why),
+        };
         let RelayEnd { from_client, to_client, engine_closed } = relay.end();
-        let ended = if engine_closed { Ended::Complete } else { Ended::ClientGone };
-        hijack.closing.ended(ended).moved(from_client, to_client).finish();
+        let closing = match revoked {
+            Some(why) => hijack.closing.revoked(why),
+            None if engine_closed => hijack.closing.ended(Ended::Complete),
+            None => hijack.closing.ended(Ended::ClientGone),
+        };
+        closing.moved(from_client, to_client).finish();
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, EXPECT, TRANSFER_ENCODING};
 use http::{HeaderMap, Method, Request, Response, StatusCode, Version};
+use http_body::Body as _;
 use hyper::body::Incoming;
 use hyper::ext::ReasonPhrase;
 
@@ -15,6 +16,7 @@ use super::body::{AnswerBody, ForwardBody, read_made};
 use super::closing::Closing;
 use super::gate::Gate;
 use super::respond::{Refusal, refuse};
+use super::standing::Standing;
 use super::wire::{Hijack, Wire};
 use crate::audit::{Ended, RecordId};
 use crate::engine::{self, Direction, Upstream};
@@ -62,6 +64,8 @@ pub(super) struct Exchange<'a> {
     /// If it took an approval: what is to be remembered of what it makes.
     pub(super) approved: Option<Approved>,
     pub(super) record: Closing,
+    /// If the answer may be a stream: what it takes to judge the call again.
+    pub(super) standing: Option<Standing>,
     pub(super) id: RecordId,
 }
 
@@ -114,6 +118,10 @@ impl Exchange<'_> {
                 record = record.image(self.gate.made(Launch { container, ..launch }).await);
             }
         }
+        let ends_by_itself = body.size_hint().exact().is_some();
+        if let Some(standing) = self.standing.filter(|_| !ends_by_itself) {
+            self.wire.stand(standing.watch());
+        }
         AnswerBody::from_engine(Response::from_parts(parts, body), first, self.wire, record, bytes_in)
     }
 
@@ -153,7 +161,8 @@ impl Exchange<'_> {
         let head = engine::raw_head(status, reason, answer.headers());
         let record = self.record.status(status.as_u16()).moved(bytes_in.load(Ordering::Relaxed), 0);
         let direction = if streams { Direction::Both } else { Direction::ToClient };
-        self.wire.hijack(Hijack { head, body: answer.into_body(), direction, closing: record });
+        let revocation = self.standing.map(Standing::watch);
+        self.wire.hijack(Hijack { head, body: answer.into_body(), direction, closing: record, revocation });
         pending().await
     }
 }

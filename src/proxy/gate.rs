@@ -9,13 +9,14 @@ use crate::audit::Audit;
 use crate::engine::Dialer;
 use crate::facts::LookUp;
 use crate::policy::{HeldImage, Policy};
+use crate::runtime::Live;
 use crate::store::{Approved, Launch, Store};
 
 /// Everything a call meets on its way.
 #[derive(Debug)]
 pub struct Gate {
-    /// Who may do what.
-    pub policy: Policy,
+    /// What a reload replaces.
+    pub rules: Live<Rules>,
     /// The journal.
     pub audit: Audit,
     /// The way to the engine.
@@ -26,10 +27,17 @@ pub struct Gate {
     pub facts: LookUp,
     /// Absolute paths no container may see.
     pub protected: Vec<String>,
-    /// Limits of one call.
-    pub limits: Limits,
     /// Calls at once, over all doors.
     pub calls: GlobalConcurrencyLimitLayer,
+}
+
+/// What is decided by; replaced whole by a reload.
+#[derive(Debug)]
+pub struct Rules {
+    /// Who may do what.
+    pub policy: Policy,
+    /// Limits of one call.
+    pub limits: Limits,
 }
 
 /// How long a create's answer is held for its image to be read back.

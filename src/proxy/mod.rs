@@ -15,7 +15,8 @@ mod pipeline;
 mod refused;
 mod respond;
 mod rewrite;
+mod standing;
 mod taken;
 
 pub use connection::{Client, serve};
-pub use gate::{Gate, Limits};
+pub use gate::{Gate, Limits, Rules};

@@ -12,9 +12,10 @@ use super::body::AnswerBody;
 use super::closing::Closing;
 use super::connection::Client;
 use super::exchange::{EngineGone, Exchange, Takeover, continues};
-use super::gate::Gate;
+use super::gate::{Gate, Rules};
 use super::respond::{Refusal, refuse};
 use super::rewrite::rewrite;
+use super::standing::{Standing, kept};
 use super::taken::Taken;
 use super::wire::Wire;
 use crate::audit::{CallFacts, Pending, RecordId, Unwritten};
@@ -41,11 +42,15 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
 
     let asked =
         request::read(&Head { method: &head.method, uri: &head.uri, version: head.version, headers: &head.headers });
-    let body = Taken::take(asked.body, body, &gate.limits, &wire).await;
+    let body = Taken::take(asked.body, body, &gate.rules.current().limits, &wire).await;
     let call = body.decode(&asked);
 
-    let known = gate.facts.learn(&call, gate.policy.is_own_only(&client.peer)).await;
-    let verdict = judge(&gate, &client, &call, &known, seen);
+    // Not before the body is there: whoever sends it slowly must not keep an old policy for himself.
+    let rules = gate.rules.current();
+    let known = gate.facts.learn(&call, rules.policy.is_own_only(&client.peer)).await;
+    let verdict = judge(&gate, &rules, &client, &call, &known, seen.time);
+    // If it gets leave all the same, an admin gave it.
+    let by_admin = verdict.needs_approval();
     let verdict = approval::settle(&gate, &client, (&call, &body), &known, verdict, seen).await;
     let user_agent = head.headers.get(USER_AGENT).and_then(|value| value.to_str().ok());
     let judged = Judged { call: &call, known: &known, verdict: &verdict, body: body.read(), user_agent, seen };
@@ -90,8 +95,10 @@ pub(super) async fn call(arrival: Arrival) -> Result<Response<AnswerBody>, Engin
     let launch = launch(&call, &known, &verdict, seen);
     let approved = approval::to_remember(&client, &verdict);
     drop(call);
+    let standing = Standing::new(&gate, client, rules, by_admin, (asked, kept(&body, takeover)), known);
     let body = body.forward(&wire, anew);
-    let exchange = Exchange { gate: &gate, wire: &wire, permit, takeover, launch, approved, record, id: seen.id };
+    let exchange =
+        Exchange { gate: &gate, wire: &wire, permit, takeover, launch, approved, record, standing, id: seen.id };
     exchange.run(Request::from_parts(head, body)).await
 }
 
@@ -115,9 +122,16 @@ fn launch(call: &Call<'_>, known: &Known, verdict: &Verdict, seen: Seen) -> Opti
     })
 }
 
-/// Judges a call by the policy in force.
-pub(super) fn judge(gate: &Gate, client: &Client, call: &Call<'_>, known: &Known, seen: Seen) -> Verdict {
-    policy::judge(&gate.policy, &client.peer, call, &Facts { now: seen.time, protected: &gate.protected, known })
+/// Judges a call.
+pub(super) fn judge(
+    gate: &Gate,
+    rules: &Rules,
+    client: &Client,
+    call: &Call<'_>,
+    known: &Known,
+    now: jiff::Timestamp,
+) -> Verdict {
+    policy::judge(&rules.policy, &client.peer, call, &Facts { now, protected: &gate.protected, known })
 }
 
 /// A judged call, as it is recorded.

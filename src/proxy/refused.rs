@@ -43,7 +43,8 @@ pub(super) async fn unparsed(gate: &Gate, client: &Client, driver: Driver, resul
 
 /// Records a head that was begun and not ended in time.
 pub(super) async fn too_slow(gate: &Gate, client: &Client) {
-    let why = format!("no whole request head within {} s; see limits.head-timeout", gate.limits.head_timeout.as_secs());
+    let limit = gate.rules.current().limits.head_timeout;
+    let why = format!("no whole request head within {} s; see limits.head-timeout", limit.as_secs());
     let (_id, closing) = begin(gate, client, irregular(Irregular::Malformed, &why)).await;
     if let Some(closing) = closing {
         closing.ended(Ended::Refused).finish();
@@ -73,7 +74,7 @@ async fn begin(gate: &Gate, client: &Client, why: Irregularity) -> (RecordId, Op
     let asked = Asked::unreadable(why);
     let call = Call::unread(&asked);
     let known = Known::NOTHING;
-    let verdict = judge(gate, client, &call, known, seen);
+    let verdict = judge(gate, &gate.rules.current(), client, &call, known, seen.time);
     let judged = Judged { call: &call, known, verdict: &verdict, body: None, user_agent: None, seen };
     let begun = judged.record(gate, client).await;
     let pending = begun.inspect_err(|error| tracing::error!(%error, "a refused connection cannot be recorded")).ok();

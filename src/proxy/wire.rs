@@ -1,14 +1,17 @@
 //! What the parts of one client connection tell each other: the two I/O wrappers, the call under way, and the task that
 //! drives them all. One task owns everything, so the lock is never contended.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
 use hyper::body::Incoming;
 
 use super::body::ForwardBody;
 use super::closing::Closing;
+use super::standing::Revocation;
 use crate::engine::{Direction, EngineConnection, HalfClose, Upstream};
 
 /// The state of one client connection.
@@ -39,6 +42,8 @@ struct State {
     answer_over: bool,
     /// The record of such an answer.
     closing: Option<Closing>,
+    /// The answer is a stream, which ends when its call would be refused.
+    revocation: Option<Revocation>,
     /// The sender of the engine connection, between calls.
     upstream: Option<Upstream<ForwardBody>>,
     /// A new engine connection on its way to the driver.
@@ -54,6 +59,7 @@ pub(super) struct Hijack {
     pub(super) body: Incoming,
     pub(super) direction: Direction,
     pub(super) closing: Closing,
+    pub(super) revocation: Option<Revocation>,
 }
 
 impl Wire {
@@ -101,6 +107,14 @@ impl Wire {
         self.state().http2
     }
 
+    /// Ready when the call under way would be refused by now, with the words for it.
+    pub(super) fn poll_revoked(&self, cx: &mut Context<'_>) -> Poll<String> {
+        match &mut self.state().revocation {
+            Some(revocation) => Pin::new(revocation).poll(cx),
+            None => Poll::Pending,
+        }
+    }
+
     /// What is left of a call whose answer was not flushed when the connection ended.
     pub(super) fn take_closing(&self) -> Option<Closing> {
         self.state().closing.take()
@@ -115,6 +129,7 @@ impl Wire {
         state.in_flight = true;
         state.head_begun = false;
         state.forwarded = false;
+        state.revocation = None;
     }
 
     /// A call is refused; tells whether its client may still be sending.
@@ -146,6 +161,11 @@ impl Wire {
 
     pub(super) fn forwarded(&self) {
         self.state().forwarded = true;
+    }
+
+    /// The answer is a stream, to be cut when its call would be refused.
+    pub(super) fn stand(&self, revocation: Revocation) {
+        self.state().revocation = Some(revocation);
     }
 
     pub(super) fn hijack(&self, hijack: Hijack) {
@@ -197,6 +217,7 @@ impl Wire {
         }
         let closing = state.closing.take();
         state.in_flight = false;
+        state.revocation = None;
         // hyper must look for the end of the stream again.
         state.wake();
         drop(state);

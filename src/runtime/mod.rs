@@ -1,12 +1,17 @@
-//! What any daemon needs: streams, draining, signals, limits, a service manager. Knows nothing of Docker.
+//! What any daemon needs: streams, draining, signals, values and files that change, limits, a service manager. Knows nothing
+//! of Docker.
 
 mod descriptors;
 mod drain;
+mod live;
 pub mod notify;
 mod signals;
 mod stream;
+mod watch;
 
 pub use descriptors::raise_limit;
 pub use drain::{Trigger, Watch, channel};
-pub use signals::Termination;
+pub use live::Live;
+pub use signals::{Hangup, Process, Termination};
 pub use stream::Stream;
+pub use watch::Files;

@@ -22,6 +22,7 @@ mod kill;
 mod own;
 mod podman;
 mod presets;
+mod reload;
 mod rules;
 mod service;
 mod support;

@@ -15,7 +15,7 @@ mod values;
 pub(super) use compile::{compile, ids};
 pub(super) use values::Scene;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
@@ -60,6 +60,12 @@ impl Rules {
     /// What each rule that fires leads to, unless a profile says otherwise.
     pub(super) fn reactions(&self) -> impl Iterator<Item = Reaction> {
         self.rules.iter().map(|rule| rule.reaction)
+    }
+
+    /// What each rule says, by its id, to be compared.
+    pub(super) fn said(&self) -> BTreeMap<String, String> {
+        let said = |rule: &Rule| format!("{:?} {} {:?} {:?}", rule.when, rule.message, rule.reaction, rule.profiles);
+        self.rules.iter().map(|rule| (rule.id.to_string(), said(rule))).collect()
     }
 
     /// Everything that the rules find in one call of a caller with this profile.

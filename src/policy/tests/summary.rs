@@ -32,6 +32,11 @@ expires = 2026-11-24
 [[exception]]
 checks = ["privileged"]
 reason = "for ever"
+[[rule]]
+id = "site.memory"
+when = "create != null && create.HostConfig.Memory == 0"
+message = "set a limit"
+reaction = "warn"
 "#;
 
 fn at(text: &str) -> Timestamp {
@@ -101,4 +106,29 @@ fn a_policy_refuses_if_anybodys_profile_does() {
     assert!(!one("enforce", "monitor").refuses());
     assert!(!one("monitor", "enforce").with_mode(Mode::Monitor).refuses());
     assert!(!Policy::builtin(Mode::Monitor).refuses());
+}
+
+#[test]
+fn what_a_new_policy_changes_is_named() {
+    let old = policy(POLICY);
+    let changes = |from: &str, to: &str| {
+        assert!(POLICY.contains(from), "{from}");
+        policy(&POLICY.replacen(from, to, 1)).changes_since(&old)
+    };
+    assert_eq!(changes("\nversion", "\n# a comment\nversion"), [""; 0]);
+    assert_eq!(changes("version = 1", "version = 1\nmode = \"enforce\""), ["mode"]);
+    assert_eq!(changes("version = 1", "version = 1\nfallback = { profile = \"ci\" }"), ["fallback"]);
+    assert_eq!(changes("reason = \"old\"", "reason = \"older\""), ["exceptions"]);
+    assert_eq!(changes("admin = true\n", ""), ["principal ops"]);
+    assert_eq!(changes("runner:*", "runner:1"), ["principal ci"]);
+    assert_eq!(changes("name = \"ops\"", "name = \"op\""), ["principal op", "principal ops"]);
+    assert_eq!(changes("extends = \"ci\"", "extends = \"ci\"\nbinds = []"), ["profile other"]);
+    let reactions = "[profile.ci.reactions]\n\"privileged\" = \"warn\"\n[profile.other]";
+    assert_eq!(changes("[profile.other]", reactions), ["profile ci", "profile other"], "it is inherited");
+    assert_eq!(changes("Memory == 0", "Memory == 1"), ["rule site.memory"]);
+    let (head, rest) = POLICY.split_once("[[principal]]").unwrap();
+    let (ops, rest) = rest.split_once("[[principal]]").unwrap();
+    let (ci, rest) = rest.split_once("[profile.ci]").unwrap();
+    let swapped = format!("{head}[[principal]]{ci}[[principal]]{ops}[profile.ci]{rest}");
+    assert_eq!(policy(&swapped).changes_since(&old), ["principals' order"]);
 }

@@ -1,5 +1,9 @@
 //! The composition root: opens the journal, binds every door, owns every task, maps signals.
 
+mod reload;
+
+pub use reload::Setup;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +14,7 @@ use tokio::time::sleep;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{Service, ServiceBuilder, ServiceExt};
 
+use self::reload::Reloader;
 use crate::admin::{self, Admin};
 use crate::audit::{Audit, Follower, LifecycleEvent, OpenError};
 use crate::config::Config;
@@ -17,8 +22,8 @@ use crate::engine::{self, Dialer, Inspect};
 use crate::facts::LookUp;
 use crate::listen::{AcceptTrouble, Accepted, BindError, Door};
 use crate::peer::{Lookup, Peer};
-use crate::proxy::{self, Client, Gate, Limits};
-use crate::runtime::{self, Termination, Watch};
+use crate::proxy::{self, Client, Gate};
+use crate::runtime::{self, Hangup, Live, Termination, Watch};
 use crate::store::{Approved, Launch, Store, StoreError};
 
 /// How long the journal may take to close, once the streams are drained.
@@ -54,12 +59,13 @@ pub enum RunError {
     Signals(#[from] std::io::Error),
 }
 
-/// Runs the gate until SIGTERM or SIGINT, then drains.
+/// Runs the gate until SIGTERM or SIGINT, then drains. SIGHUP and changed files make it read them again.
 ///
 /// # Errors
 /// If the journal or a door cannot be opened. Nothing is served then.
-pub async fn run(config: Config) -> Result<(), RunError> {
-    let mut termination = Termination::new()?;
+pub async fn run(setup: Setup) -> Result<(), RunError> {
+    let (mut termination, hangup) = (Termination::new()?, Hangup::new()?);
+    let config = setup.config().clone();
     if let Err(error) = runtime::raise_limit() {
         tracing::warn!(%error, "cannot raise the limit of open files");
     }
@@ -74,25 +80,19 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     let admin = Arc::new(Admin::new(store.clone(), audit.clone()));
 
     let gate = Arc::new(Gate {
-        policy: config.policy,
+        rules: Live::new(reload::rules(&config)),
         audit: audit.clone(),
         dialer: Dialer::new(config.engine.clone()),
         facts: LookUp::new(Inspect::new(config.engine.clone()), store.clone()),
         store,
         protected,
-        limits: Limits {
-            body: config.limits.body,
-            headers: config.limits.headers,
-            head_timeout: config.limits.head_timeout,
-            body_timeout: config.limits.body_timeout,
-        },
         calls: GlobalConcurrencyLimitLayer::new(config.limits.calls),
     });
     let lookup = Arc::new(Lookup::new());
     let (trigger, drain) = runtime::channel();
     let mut open = JoinSet::new();
     for door in doors {
-        tracing::info!(door = door.name(), engine = %config.engine, mode = ?gate.policy.mode(), "open");
+        tracing::info!(door = door.name(), engine = %config.engine, mode = ?config.policy.mode(), "open");
         let (gate, lookup, drain) = (Arc::clone(&gate), Arc::clone(&lookup), drain.clone());
         let address = config.doors.iter().find(|settings| settings.name == door.name());
         let address = address.map(|settings| settings.address.to_string()).unwrap_or_default();
@@ -108,13 +108,16 @@ pub async fn run(config: Config) -> Result<(), RunError> {
         open.spawn(admin::serve(door, admin, Arc::clone(&lookup), drain));
     }
 
-    until_told(&mut termination, &audit, &config.engine, config.limits.drain).await;
-    tracing::info!(seconds = config.limits.drain.as_secs(), "draining");
+    // What a part is built from is read again; doors with certificates are such a part too.
+    let mut reloader = Reloader::new(setup, audit.clone(), vec![Box::new(audit.clone()), Box::new(Arc::clone(&gate))]);
+    let limit = until_told(&mut termination, &audit, &mut reloader, hangup).await;
+    drop(reloader);
+    tracing::info!(seconds = limit.as_secs(), "draining");
     audit.lifecycle(LifecycleEvent::Drain { reason: "signal".into(), open: audit.stats().open }).await;
     trigger.drain();
     tokio::select! {
         () = async { while open.join_next().await.is_some() {} } => {}
-        () = sleep(config.limits.drain) => tracing::warn!("streams are still open at the deadline and are cut"),
+        () = sleep(limit) => tracing::warn!("streams are still open at the deadline and are cut"),
         () = termination.requested() => tracing::warn!("asked again; open streams are cut"),
     }
     open.shutdown().await;
@@ -123,14 +126,18 @@ pub async fn run(config: Config) -> Result<(), RunError> {
     Ok(())
 }
 
-/// Is open until it is told to end, and meanwhile shows the service manager that it lives.
-async fn until_told(termination: &mut Termination, audit: &Audit, engine: &engine::Address, drain: Duration) {
-    runtime::notify::ready(&format!("open: {engine}"));
+/// Is open until it is told to end, reloads meanwhile, and shows the service manager that it lives. Returns how long streams
+/// may take to end.
+async fn until_told(termination: &mut Termination, audit: &Audit, reloader: &mut Reloader, hangup: Hangup) -> Duration {
+    runtime::notify::ready(&format!("open: {}", reloader.config().engine));
     tokio::select! {
         () = termination.requested() => {}
         () = runtime::notify::keep_alive(async |within| audit.answers(within).await) => {}
+        never = reloader.run(hangup) => match never {},
     }
+    let drain = reloader.config().limits.drain;
     runtime::notify::stopping(drain + CLOSING);
+    drain
 }
 
 /// A socket that was handed over shows its path only now. `/var/run` leads to `/run` nearly everywhere.
@@ -213,14 +220,13 @@ async fn serve(
     drain: Watch,
 ) -> Result<(), std::convert::Infallible> {
     let mut peer = lookup.identify(&accepted.stream, accepted.remote).await;
-    if gate.policy.asks_caller_image() {
-        learn_image(&gate.facts, &mut peer).await;
-    }
+    learn_image(&gate.facts, &mut peer).await;
     proxy::serve(gate, Client { door, peer }, accepted.stream, drain).await;
     Ok(())
 }
 
-/// Asks the engine for the image of the container the caller runs in.
+/// Asks the engine for the image of the container the caller runs in, whether the policy speaks of such or not: the next one
+/// may, and the connection is still the same.
 async fn learn_image(facts: &LookUp, peer: &mut Peer) {
     let Peer::Unix(peer) = peer else { return };
     let Some(container) = &mut peer.container else { return };
