@@ -70,7 +70,7 @@ pub async fn serve(door: Door, admin: Arc<Admin>, lookup: Arc<Lookup>, drain: Wa
 async fn converse(admin: &Admin, lookup: &Lookup, accepted: Accepted) {
     let peer = match lookup.identify(&accepted.stream, accepted.remote).await {
         Peer::Unix(peer) => peer,
-        Peer::Tcp(_) => return,
+        Peer::Tcp(_) | Peer::Tls(_) => return,
     };
     let answer = service_fn(|request| {
         let (admin, peer) = (admin, peer.as_ref());

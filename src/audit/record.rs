@@ -3,7 +3,7 @@
 use super::json::{Array, Object, display};
 use super::redact::{Argv, Redacted, Redactor};
 use super::{CallFacts, Ended, Level, Outcome, lifecycle};
-use crate::peer::{Peer, UnixPeer};
+use crate::peer::{Certificate, Peer, UnixPeer};
 use crate::policy::{Action, Approval, Check, HeldImage, Verdict};
 use crate::request::{Body, ContainerSpec, HostConfig, Text, stored_container};
 
@@ -177,7 +177,27 @@ fn peer(object: &mut Object<'_>, peer: &Peer, redactor: &Redactor) {
             object.text("kind", "tcp", NAME);
             object.text("address", &address.to_string(), NAME);
         }
+        Peer::Tls(peer) => {
+            object.text("kind", "tls", NAME);
+            object.text("address", &peer.address.to_string(), NAME);
+            certificate(object, &peer.certificate);
+        }
     }
+}
+
+fn certificate(object: &mut Object<'_>, certificate: &Certificate) {
+    object.text("subject", &certificate.subject, TEXT);
+    object.array("sans", |array| {
+        certificate.sans.iter().take(ELEMENTS).for_each(|san| array.text(san, TEXT));
+        left_out(array, certificate.sans.len());
+    });
+    if let Some(spiffe) = &certificate.spiffe {
+        object.text("spiffe", spiffe, TEXT);
+    }
+    object.text("issuer", &certificate.issuer, TEXT);
+    object.text("serial", &certificate.serial, NAME);
+    object.text("sha256", &certificate.sha256, NAME);
+    object.text("not_after", &certificate.not_after.to_string(), NAME);
 }
 
 pub(super) fn unix_peer(object: &mut Object<'_>, peer: &UnixPeer, redactor: &Redactor) {

@@ -102,8 +102,9 @@ impl AsyncWrite for EngineIo {
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         if !self.fin_sent && self.half.may_send_fin() {
+            let sent = ready!(Pin::new(&mut self.stream).poll_shutdown(cx));
             self.fin_sent = true;
-            if let Err(error) = self.stream.shutdown_write() {
+            if let Err(error) = sent {
                 // An engine that has closed already has seen more than a FIN; its answer may still be in our buffer.
                 tracing::debug!(%error, "cannot pass the client's end of stream on to the engine");
             }

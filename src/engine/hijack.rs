@@ -192,11 +192,13 @@ impl Pump {
             }
             if self.source_closed {
                 self.rest = BytesMut::new();
-                if let Err(error) = to.shutdown_write() {
+                if let Err(error) = ready!(Pin::new(&mut *to).poll_shutdown(cx)) {
                     tracing::debug!(%error, "cannot pass on the end of a hijacked stream");
                 }
                 return Poll::Ready(Ok(()));
             }
+            // TLS keeps what it could not send. Nothing is read before it is gone, or a silent source would leave it there.
+            ready!(Pin::new(&mut *to).poll_flush(cx))?;
             ready!(SCRATCH.with_borrow_mut(|scratch| self.poll_pass(cx, from, to, scratch)))?;
         }
     }
@@ -227,5 +229,75 @@ impl Pump {
             }
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use rustls::pki_types::PrivatePkcs8KeyDer;
+    use rustls::{ClientConfig, RootCertStore, ServerConfig};
+    use socket2::SockRef;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{TcpListener, TcpStream, UnixStream};
+    use tokio::time::timeout;
+    use tokio_rustls::{TlsAcceptor, TlsConnector, client};
+
+    use super::*;
+    use crate::runtime::tls::{VERSIONS, provider};
+
+    /// Both ends of a TLS connection that holds little on its way.
+    async fn tls_pair() -> (Stream, client::TlsStream<TcpStream>) {
+        let key = rcgen::KeyPair::generate().unwrap();
+        let cert = rcgen::CertificateParams::new(["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
+        let mut roots = RootCertStore::empty();
+        roots.add(cert.der().clone()).unwrap();
+        let server = ServerConfig::builder_with_provider(provider()).with_protocol_versions(VERSIONS).unwrap();
+        let key = PrivatePkcs8KeyDer::from(key.serialize_der()).into();
+        let server = server.with_no_client_auth().with_single_cert(vec![cert.der().clone()], key).unwrap();
+        let client = ClientConfig::builder_with_provider(provider()).with_protocol_versions(VERSIONS).unwrap();
+        let client = client.with_root_certificates(roots).with_no_client_auth();
+
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let theirs = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        SockRef::from(&theirs).set_recv_buffer_size(16 * 1024).unwrap();
+        let (ours, _address) = listener.accept().await.unwrap();
+        SockRef::from(&ours).set_send_buffer_size(16 * 1024).unwrap();
+        let connect = TlsConnector::from(Arc::new(client)).connect("localhost".try_into().unwrap(), theirs);
+        let (ours, theirs) = tokio::join!(TlsAcceptor::from(Arc::new(server)).accept(ours), connect);
+        (Stream::Tls(Box::new(ours.unwrap().into())), theirs.unwrap())
+    }
+
+    fn side(stream: Stream) -> Side {
+        Side { stream, first: Bytes::new(), unread: Bytes::new() }
+    }
+
+    #[tokio::test]
+    async fn what_tls_could_not_send_at_once_does_not_wait_for_more() {
+        let (ours, client) = tls_pair().await;
+        let (engine, mut engines) = UnixStream::pair().unwrap();
+        let relay = tokio::spawn(relay(side(ours), side(Stream::Unix(engine)), Direction::Both));
+        // The engine sends more than the way to the client holds, and then is silent.
+        let sent = vec![7; 256 * 1024];
+        let mut read = vec![0; sent.len()];
+        let mut client = {
+            let (mut reads, writes) = tokio::io::split(client);
+            let both = async { tokio::join!(engines.write_all(&sent), reads.read_exact(&mut read)) };
+            let (wrote, got) = timeout(Duration::from_secs(60), both).await.unwrap();
+            wrote.and(got.map(drop)).unwrap();
+            reads.unsplit(writes)
+        };
+        assert!(read == sent);
+
+        // Each end says by itself that it has no more.
+        client.shutdown().await.unwrap();
+        assert_eq!(engines.read(&mut [0; 1]).await.unwrap(), 0);
+        engines.write_all(b"last").await.unwrap();
+        drop(engines);
+        let mut last = Vec::new();
+        client.read_to_end(&mut last).await.unwrap();
+        assert_eq!((last.as_slice(), relay.await.unwrap().engine_closed), (&b"last"[..], true));
     }
 }

@@ -5,14 +5,16 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsStream;
 
 use super::ids::Ids;
 use super::names::Names;
 use super::process::{self, Facts, Process};
-use super::{CallerContainer, Group, Peer, UnixPeer};
+use super::{CallerContainer, Certificate, Group, Peer, TlsPeer, UnixPeer};
 use crate::runtime::Stream;
 use crate::sys;
 
@@ -44,11 +46,16 @@ impl Lookup {
     /// Who is on the other end of a connection. What cannot be had is absent. `remote` is the address that came with a TCP
     /// connection when it was accepted: the socket forgets it as soon as the client resets.
     pub async fn identify(&self, stream: &Stream, remote: Option<SocketAddr>) -> Peer {
-        match (stream, remote) {
-            (_, Some(address)) => Peer::Tcp(address),
-            (Stream::Unix(socket), None) => Peer::Unix(Box::new(self.unix(socket.as_fd()).await)),
-            // No door makes such a pair; 0.0.0.0:0 is nobody's address.
-            (Stream::Tcp(_), None) => Peer::Tcp(SocketAddr::from(([0, 0, 0, 0], 0))),
+        // Only a Unix socket comes without an address; 0.0.0.0:0 is nobody's.
+        let address = remote.unwrap_or(SocketAddr::from(([0, 0, 0, 0], 0)));
+        match stream {
+            Stream::Unix(socket) => Peer::Unix(Box::new(self.unix(socket.as_fd()).await)),
+            Stream::Tcp(_) => Peer::Tcp(address),
+            // The handshake refuses what cannot be read; here it would be somebody without a certificate.
+            Stream::Tls(stream) => match certificate(stream) {
+                Some(certificate) => Peer::Tls(Box::new(TlsPeer { address, certificate })),
+                None => Peer::Tcp(address),
+            },
         }
     }
 
@@ -119,6 +126,11 @@ impl Lookup {
     }
 }
 
+fn certificate(stream: &TlsStream<TcpStream>) -> Option<Certificate> {
+    let (_, session) = stream.get_ref();
+    Certificate::parse(session.peer_certificates()?.first()?).ok()
+}
+
 impl Default for Lookup {
     fn default() -> Self {
         Self::new()
@@ -159,7 +171,7 @@ mod tests {
         let (stream, _unnamed) = listener.accept().await.unwrap();
         match Lookup::new().identify(&Stream::Unix(stream), None).await {
             Peer::Unix(peer) => *peer,
-            Peer::Tcp(_) => panic!("a Unix peer"),
+            Peer::Tcp(_) | Peer::Tls(_) => panic!("a Unix peer"),
         }
     }
 

@@ -2,12 +2,14 @@
 //!
 //! A fact that could not be had is `None`; it is never guessed and never 0.
 
+mod certificate;
 mod container;
 mod ids;
 mod lookup;
 mod names;
 mod process;
 
+pub use certificate::{BadCertificate, Certificate, label};
 pub use lookup::Lookup;
 
 use std::net::SocketAddr;
@@ -20,6 +22,17 @@ pub enum Peer {
     Unix(Box<UnixPeer>),
     /// Someone on a plain TCP door (loopback only): no identity beyond the address.
     Tcp(SocketAddr),
+    /// Someone on a TLS door, by the client certificate that was verified.
+    Tls(Box<TlsPeer>),
+}
+
+/// The holder of a client certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsPeer {
+    /// Where the connection comes from.
+    pub address: SocketAddr,
+    /// The certificate.
+    pub certificate: Certificate,
 }
 
 /// A process at the other end of a Unix socket.

@@ -86,12 +86,13 @@ fn unbounded(file: &File, found: &mut Vec<Diagnostic>) {
 }
 
 fn is_wider(wide: &raw::Matcher, narrow: &raw::Matcher) -> bool {
-    let texts = [(&wide.user, &narrow.user), (&wide.group, &narrow.group), (&wide.in_container, &narrow.in_container)];
+    let text = |text: &Option<serde_spanned::Spanned<String>>| text.as_ref().map(|text| text.get_ref().clone());
+    let of =
+        |matcher: &raw::Matcher| matcher.of_process().into_iter().chain(matcher.of_certificate()).map(text).collect();
+    let (wides, narrows): (Vec<Option<String>>, Vec<Option<String>>) = (of(wide), of(narrow));
     let numbers = [(wide.uid, narrow.uid), (wide.gid, narrow.gid)];
-    texts.iter().all(|(wide, narrow)| {
-        let text = |text: &Option<serde_spanned::Spanned<String>>| text.as_ref().map(|text| text.get_ref().clone());
-        wide.is_none() || text(wide) == text(narrow)
-    }) && numbers.iter().all(|(wide, narrow)| wide.is_none() || wide == narrow)
+    wides.iter().zip(&narrows).all(|(wide, narrow)| wide.is_none() || wide == narrow)
+        && numbers.iter().all(|(wide, narrow)| wide.is_none() || wide == narrow)
 }
 
 /// In `baseline` what is not on these lists passes: whoever writes one means it to be kept.

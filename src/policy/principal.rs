@@ -3,7 +3,7 @@
 use globset::GlobMatcher;
 
 use super::image::{Image, ImagePattern};
-use crate::peer::Peer;
+use crate::peer::{Certificate, Peer, UnixPeer};
 
 /// A named caller.
 #[derive(Debug, Clone)]
@@ -25,6 +25,19 @@ pub(super) struct Matcher {
     pub(super) user: Option<GlobMatcher>,
     pub(super) group: Option<GlobMatcher>,
     pub(super) in_container: Option<ImagePattern>,
+    /// Of a client certificate; where it is said, nothing above is.
+    pub(super) certificate: Option<CertificateMatcher>,
+}
+
+/// All that is said must hold for one verified client certificate; any of several names may be the one.
+#[derive(Debug, Clone, Default)]
+pub(super) struct CertificateMatcher {
+    pub(super) cn: Option<GlobMatcher>,
+    pub(super) ou: Option<GlobMatcher>,
+    pub(super) san: Option<GlobMatcher>,
+    /// Lower-case hexadecimal.
+    pub(super) sha256: Option<String>,
+    pub(super) issuer: Option<GlobMatcher>,
 }
 
 impl Principal {
@@ -35,11 +48,17 @@ impl Principal {
 
 impl Matcher {
     /// Whether everything that is said holds. What is not known of a peer matches nothing.
-    ///
+    fn claims(&self, peer: &Peer) -> bool {
+        match (peer, &self.certificate) {
+            (Peer::Unix(peer), None) => self.claims_process(peer),
+            (Peer::Tls(peer), Some(matcher)) => matcher.claims(&peer.certificate),
+            (Peer::Unix(_), Some(_)) | (Peer::Tls(_), None) | (Peer::Tcp(_), _) => false,
+        }
+    }
+
     /// Root of a container is not root of the host, and its other ids are nobody's here: who runs in a container is claimed
     /// only where containers are spoken of.
-    fn claims(&self, peer: &Peer) -> bool {
-        let Peer::Unix(peer) = peer else { return false };
+    fn claims_process(&self, peer: &UnixPeer) -> bool {
         if peer.container.is_some() && self.in_container.is_none() {
             return false;
         }
@@ -51,5 +70,18 @@ impl Matcher {
                 peer.groups.iter().filter_map(|group| group.name.as_ref()).any(|name| wanted.is_match(name))
             })
             && self.in_container.as_ref().is_none_or(|pattern| image().is_some_and(|image| pattern.lists(&image)))
+    }
+}
+
+impl CertificateMatcher {
+    fn claims(&self, certificate: &Certificate) -> bool {
+        let any = |glob: &Option<GlobMatcher>, names: &[String]| {
+            glob.as_ref().is_none_or(|glob| names.iter().any(|name| glob.is_match(name)))
+        };
+        any(&self.cn, &certificate.common_names)
+            && any(&self.ou, &certificate.units)
+            && any(&self.san, &certificate.sans)
+            && self.sha256.as_ref().is_none_or(|sha256| *sha256 == certificate.sha256)
+            && self.issuer.as_ref().is_none_or(|glob| glob.is_match(&certificate.issuer))
     }
 }

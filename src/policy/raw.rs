@@ -28,12 +28,23 @@ pub(super) struct Matcher {
     pub(super) user: Option<Spanned<String>>,
     pub(super) group: Option<Spanned<String>>,
     pub(super) in_container: Option<Spanned<String>>,
-    // Known, and still to come: a certificate never matches a peer that has none.
     pub(super) cert_cn: Option<Spanned<String>>,
     pub(super) cert_ou: Option<Spanned<String>>,
     pub(super) cert_san: Option<Spanned<String>>,
     pub(super) cert_sha256: Option<Spanned<String>>,
     pub(super) cert_issuer: Option<Spanned<String>>,
+}
+
+impl Matcher {
+    /// What is said of a process, in texts.
+    pub(super) const fn of_process(&self) -> [&Option<Spanned<String>>; 3] {
+        [&self.user, &self.group, &self.in_container]
+    }
+
+    /// What is said of a certificate.
+    pub(super) const fn of_certificate(&self) -> [&Option<Spanned<String>>; 5] {
+        [&self.cert_cn, &self.cert_ou, &self.cert_san, &self.cert_sha256, &self.cert_issuer]
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use globset::{GlobBuilder, GlobMatcher};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde_spanned::Spanned;
@@ -10,7 +11,7 @@ use serde_spanned::Spanned;
 use super::image::{ImagePattern, glob};
 use super::load::{Exception, File, error, nearest, warning};
 use super::mount::clean;
-use super::principal::{Matcher, Principal};
+use super::principal::{CertificateMatcher, Matcher, Principal};
 use super::profile::{Bind, Profile, Publish};
 use super::{Check, CheckId, Reaction, raw};
 use crate::diagnostic::Diagnostic;
@@ -200,21 +201,18 @@ impl Resolver {
     }
 
     fn matcher(&mut self, raw: &raw::Matcher, list: &Spanned<Vec<raw::Matcher>>) -> Matcher {
-        let later = [&raw.cert_cn, &raw.cert_ou, &raw.cert_san, &raw.cert_sha256, &raw.cert_issuer];
-        for certificate in later.into_iter().flatten() {
-            self.fail(
-                certificate,
-                "certificates are not in this version",
-                "match by uid, user, gid, group or in-container",
-            );
-        }
-        let text = |word: &str, text: Option<&Spanned<String>>| Some(format!("{word} {}", text?.get_ref()));
+        let text = |word: &str, text: &Option<Spanned<String>>| Some(format!("{word} {}", text.as_ref()?.get_ref()));
         let said = [
             raw.uid.map(|uid| format!("uid {uid}")),
             raw.gid.map(|gid| format!("gid {gid}")),
-            text("user", raw.user.as_ref()),
-            text("group", raw.group.as_ref()),
-            text("in-container", raw.in_container.as_ref()),
+            text("user", &raw.user),
+            text("group", &raw.group),
+            text("in-container", &raw.in_container),
+            text("cert-cn", &raw.cert_cn),
+            text("cert-ou", &raw.cert_ou),
+            text("cert-san", &raw.cert_san),
+            text("cert-sha256", &raw.cert_sha256),
+            text("cert-issuer", &raw.cert_issuer),
         ];
         let matcher = Matcher {
             said: said.into_iter().flatten().collect::<Vec<_>>().join(" and "),
@@ -223,15 +221,31 @@ impl Resolver {
             user: self.pattern(raw.user.as_ref(), glob, "glob of a user"),
             group: self.pattern(raw.group.as_ref(), glob, "glob of a group"),
             in_container: self.pattern(raw.in_container.as_ref(), ImagePattern::parse, "image pattern"),
+            certificate: self.certificate(raw),
         };
-        let says_nothing = raw.uid.is_none()
-            && raw.gid.is_none()
-            && [&raw.user, &raw.group, &raw.in_container].into_iter().chain(later).all(Option::is_none);
-        if says_nothing {
+        if matcher.said.is_empty() {
             // It would claim everybody.
             self.found.push(error(list.span(), "a matcher that says nothing", Some("write { uid = 998 }")));
         }
         matcher
+    }
+
+    fn certificate(&mut self, raw: &raw::Matcher) -> Option<CertificateMatcher> {
+        let first = raw.of_certificate().into_iter().flatten().next()?;
+        if raw.uid.is_some() || raw.gid.is_some() || raw.of_process().into_iter().any(Option::is_some) {
+            self.fail(
+                first,
+                "nobody has both a process and a certificate here",
+                "write two matchers: callers of unix:// doors have processes, those of TLS doors have certificates",
+            );
+        }
+        Some(CertificateMatcher {
+            cn: self.pattern(raw.cert_cn.as_ref(), glob, "glob of a common name"),
+            ou: self.pattern(raw.cert_ou.as_ref(), glob, "glob of an organizational unit"),
+            san: self.pattern(raw.cert_san.as_ref(), glob, "glob of a name"),
+            sha256: self.pattern(raw.cert_sha256.as_ref(), fingerprint, "SHA-256 of a certificate in hexadecimal"),
+            issuer: self.pattern(raw.cert_issuer.as_ref(), distinguished, "glob of an issuer"),
+        })
     }
 
     fn pattern<T>(
@@ -392,6 +406,17 @@ fn class(text: &str) -> Option<String> {
 fn api_version(text: &str) -> Option<ApiVersion> {
     let (major, minor) = text.split_once('.')?;
     Some(ApiVersion { major: major.parse().ok()?, minor: minor.parse().ok()? })
+}
+
+/// As `openssl x509 -fingerprint -sha256` prints it, or plain.
+fn fingerprint(text: &str) -> Option<String> {
+    let hex: String = text.chars().filter(|letter| *letter != ':').map(|letter| letter.to_ascii_lowercase()).collect();
+    (hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(hex)
+}
+
+/// A glob of a distinguished name as records have it: the backslash in it is the name's own.
+fn distinguished(text: &str) -> Option<GlobMatcher> {
+    GlobBuilder::new(text).backslash_escape(false).build().ok().map(|glob| glob.compile_matcher())
 }
 
 /// A date holds to its end, in UTC. A time of day would be taken for more than it says.

@@ -8,7 +8,7 @@ use super::connection::Client;
 use super::gate::Gate;
 use super::pipeline::Seen;
 use super::taken::Taken;
-use crate::peer::{Peer, UnixPeer};
+use crate::peer::Peer;
 use crate::policy::{Approval, Approver, Earlier, Finding, Known, Verdict};
 use crate::request::decode::{Document, Kind, Limits, Value};
 use crate::request::{Body, Call, Target};
@@ -42,12 +42,12 @@ pub(super) async fn settle(
     if !verdict.needs_approval() || known.unreachable.is_some() || body.is_broken() {
         return verdict;
     }
-    let caller = match &client.peer {
-        Peer::Unix(peer) => Some(peer.as_ref()),
-        Peer::Tcp(_) => None,
+    let (uid, user) = match &client.peer {
+        Peer::Unix(peer) => (peer.uid, peer.user.clone()),
+        Peer::Tcp(_) => (None, None),
+        Peer::Tls(peer) => (None, Some(peer.certificate.subject.clone())),
     };
-    let uid = caller.and_then(|peer| peer.uid);
-    let verdict = approved_before(gate, call, known, uid, verdict).await;
+    let verdict = approved_before(gate, call, known, &client.peer, verdict).await;
     if !verdict.needs_approval() {
         return verdict;
     }
@@ -56,10 +56,10 @@ pub(super) async fn settle(
         return verdict.with_approval(Approval::Withheld(NO_IMAGE));
     }
     let ask = Ask {
-        key: key(call, body, known, &verdict, caller),
+        key: key(call, body, known, &verdict, &client.peer),
         principal: verdict.principal.clone(),
         uid,
-        user: caller.and_then(|peer| peer.user.clone()),
+        user,
         summary: summary(call, known, &verdict),
         record: seen.id.to_string(),
     };
@@ -78,7 +78,13 @@ pub(super) async fn settle(
 }
 
 /// Takes out what was approved when the container or exec that the call makes use of was made.
-async fn approved_before(gate: &Gate, call: &Call<'_>, known: &Known, uid: Option<u32>, verdict: Verdict) -> Verdict {
+async fn approved_before(gate: &Gate, call: &Call<'_>, known: &Known, peer: &Peer, verdict: Verdict) -> Verdict {
+    let uid = match peer {
+        Peer::Unix(peer) => peer.uid,
+        Peer::Tcp(_) => None,
+        // Who was approved is kept by uid, and a certificate has none: it is asked for again.
+        Peer::Tls(_) => return verdict,
+    };
     let made = match call.target() {
         Some(Target::Exec(id)) => Some(id),
         Some(Target::Container(_)) => known.container.as_ref().map(|stored| stored.id.as_str()),
@@ -105,6 +111,8 @@ pub(super) fn to_remember(client: &Client, verdict: &Verdict) -> Option<Approved
     let uid = match &client.peer {
         Peer::Unix(peer) => peer.uid,
         Peer::Tcp(_) => None,
+        // Another's with the same principal must not pass for it.
+        Peer::Tls(_) => return None,
     };
     Some(Approved {
         made: String::new(),
@@ -123,17 +131,17 @@ type Hash = [u8; 32];
 
 /// Everything that an approval stands for: who, what the engine would get, what that names there now, and what was found.
 /// If any of it differs when the call comes again, an admin has not seen it.
-fn key(call: &Call<'_>, body: &[u8], known: &Known, verdict: &Verdict, caller: Option<&UnixPeer>) -> Hash {
+fn key(call: &Call<'_>, body: &[u8], known: &Known, verdict: &Verdict, peer: &Peer) -> Hash {
     let asked = match &known.container {
         Some(stored) => &call.asked.on_container(&stored.id),
         None => call.asked,
     };
     let mut parts = Parts(Sha256::new_with_prefix("tidewaiter approval 1"));
     parts.add(&verdict.principal);
-    parts.add(match caller.map(|peer| peer.uid) {
-        Some(Some(uid)) => uid.to_string(),
-        Some(None) => "unknown".to_owned(),
-        None => "tcp".to_owned(),
+    parts.add(match peer {
+        Peer::Unix(peer) => peer.uid.map_or_else(|| "unknown".to_owned(), |uid| uid.to_string()),
+        Peer::Tcp(_) => "tcp".to_owned(),
+        Peer::Tls(peer) => peer.certificate.sha256.clone(),
     });
     parts.add(asked.method.as_str());
     parts.add(asked.operation.name());

@@ -7,6 +7,7 @@ mod live;
 pub mod notify;
 mod signals;
 mod stream;
+pub mod tls;
 mod watch;
 
 pub use descriptors::raise_limit;

@@ -1,14 +1,16 @@
-//! A connected stream, Unix or TCP, with a half-close of its own.
+//! A connected stream: Unix, TCP or TLS.
+//!
+//! `poll_shutdown` closes the sending side only: the other end reads EOF and may go on sending. On TLS that is close_notify,
+//! then FIN; and what was written may be in its buffer until it is flushed.
 
 use std::io;
-use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsStream;
 
 /// A connected stream.
 #[derive(Debug)]
@@ -17,19 +19,8 @@ pub enum Stream {
     Unix(UnixStream),
     /// TCP.
     Tcp(TcpStream),
-}
-
-impl Stream {
-    /// Closes the sending side; the other end reads EOF, and may go on sending.
-    ///
-    /// # Errors
-    /// As `shutdown(2)`; a peer that is already gone is one of them.
-    pub fn shutdown_write(&self) -> io::Result<()> {
-        match self {
-            Self::Unix(s) => SockRef::from(s).shutdown(Shutdown::Write),
-            Self::Tcp(s) => SockRef::from(s).shutdown(Shutdown::Write),
-        }
-    }
+    /// TLS, its handshake done.
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl AsFd for Stream {
@@ -37,6 +28,7 @@ impl AsFd for Stream {
         match self {
             Self::Unix(s) => s.as_fd(),
             Self::Tcp(s) => s.as_fd(),
+            Self::Tls(s) => s.get_ref().0.as_fd(),
         }
     }
 }
@@ -48,6 +40,7 @@ impl AsyncRead for Stream {
         match self.get_mut() {
             Self::Unix(s) => Pin::new(s).poll_read(cx, buf),
             Self::Tcp(s) => Pin::new(s).poll_read(cx, buf),
+            Self::Tls(s) => poll_read_tls(s, cx, buf),
         }
     }
 }
@@ -57,6 +50,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Unix(s) => Pin::new(s).poll_write(cx, buf),
             Self::Tcp(s) => Pin::new(s).poll_write(cx, buf),
+            Self::Tls(s) => Pin::new(s).poll_write(cx, buf),
         }
     }
 
@@ -68,6 +62,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Unix(s) => Pin::new(s).poll_write_vectored(cx, bufs),
             Self::Tcp(s) => Pin::new(s).poll_write_vectored(cx, bufs),
+            Self::Tls(s) => Pin::new(s).poll_write_vectored(cx, bufs),
         }
     }
 
@@ -79,6 +74,7 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Unix(s) => Pin::new(s).poll_flush(cx),
             Self::Tcp(s) => Pin::new(s).poll_flush(cx),
+            Self::Tls(s) => Pin::new(s).poll_flush(cx),
         }
     }
 
@@ -86,6 +82,21 @@ impl AsyncWrite for Stream {
         match self.get_mut() {
             Self::Unix(s) => Pin::new(s).poll_shutdown(cx),
             Self::Tcp(s) => Pin::new(s).poll_shutdown(cx),
+            Self::Tls(s) => Pin::new(s).poll_shutdown(cx),
         }
+    }
+}
+
+/// A client that ends without close_notify, as one that is killed does, has ended all the same; Go's server takes it so. Nothing
+/// is cut short by it: requests say where they end. An engine's answer may not, and there it stays an error.
+fn poll_read_tls(
+    stream: &mut TlsStream<TcpStream>,
+    cx: &mut Context<'_>,
+    buf: &mut ReadBuf<'_>,
+) -> Poll<io::Result<()>> {
+    let is_client = matches!(stream, TlsStream::Server(_));
+    match ready!(Pin::new(stream).poll_read(cx, buf)) {
+        Err(error) if is_client && error.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+        read => Poll::Ready(read),
     }
 }

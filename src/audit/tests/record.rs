@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::audit::record::Common;
 use crate::audit::redact::Redactor;
+use crate::peer::{Certificate, TlsPeer};
 use crate::policy::{Facts, Known, Policy, judge};
 use crate::request::BodyPlan;
 
@@ -53,6 +54,33 @@ fn an_unknown_peer_is_null_and_never_root() {
     let line = Common::render(&facts(&call, &peer, &verdict), Level::Metadata, "h", &redactor()).intent();
     let line = String::from_utf8(line).unwrap();
     assert!(line.contains(r#""peer":{"kind":"unix","uid":null,"gid":null,"pid":null,"groups":[],"container":null}"#));
+}
+
+#[test]
+fn a_tls_peer_is_named_by_its_certificate() {
+    let asked = asked(Operation::ContainerCreate);
+    let call = Call::unread(&asked);
+    let certificate = Certificate {
+        subject: "CN=ann".into(),
+        common_names: vec!["ann".into()],
+        units: vec![],
+        sans: vec!["spiffe://corp.example/ann".into()],
+        spiffe: Some("spiffe://corp.example/ann".into()),
+        issuer: "CN=CA".into(),
+        serial: "0a".into(),
+        sha256: "ab".into(),
+        not_after: Timestamp::UNIX_EPOCH,
+    };
+    let peer = Peer::Tls(Box::new(TlsPeer { address: ([192, 0, 2, 7], 4000).into(), certificate }));
+    let verdict = verdict(Action::Deny);
+    let line = Common::render(&facts(&call, &peer, &verdict), Level::Metadata, "h", &redactor()).intent();
+    let expected = concat!(
+        r#""peer":{"kind":"tls","address":"192.0.2.7:4000","subject":"CN=ann","sans":["spiffe://corp.example/ann"],"#,
+        r#""spiffe":"spiffe://corp.example/ann","issuer":"CN=CA","serial":"0a","sha256":"ab","#,
+        r#""not_after":"1970-01-01T00:00:00Z"}"#
+    );
+    let line = String::from_utf8(line).unwrap();
+    assert!(line.contains(expected), "{line}");
 }
 
 #[test]

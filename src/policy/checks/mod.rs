@@ -133,7 +133,7 @@ impl<'p> Found<'p> {
     fn unix_peer(&self) -> Option<&UnixPeer> {
         match self.peer {
             Peer::Unix(peer) => Some(peer),
-            Peer::Tcp(_) => None,
+            Peer::Tcp(_) | Peer::Tls(_) => None,
         }
     }
 }

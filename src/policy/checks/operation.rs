@@ -64,7 +64,8 @@ fn endpoint(found: &mut Found<'_>, call: &Call<'_>) {
         let target = [asked.query.first("repo"), asked.query.first("tag")].map(Option::unwrap_or_default).join(":");
         found.add(Check::ImageTag, "query.repo", &target);
     }
-    found.add_if(matches!(found.peer, Peer::Tcp(_)), Check::PrincipalRemote, "peer", "came through a TCP door");
+    let remote = matches!(found.peer, Peer::Tcp(_) | Peer::Tls(_));
+    found.add_if(remote, Check::PrincipalRemote, "peer", "came through a TCP door");
 }
 
 /// Checkpoints in folders of the host's, which the engine reads, writes and removes as root; a start may come from one, and

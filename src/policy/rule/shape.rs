@@ -50,6 +50,8 @@ const PEER: Fields = &[
     ("groups", TEXTS),
     ("exe", Text),
     ("container_image", Text),
+    ("cert_subject", Text),
+    ("cert_sans", TEXTS),
 ];
 
 const IMAGE: Fields = &[("reference", Text), ("id", Text), ("repo_digests", TEXTS)];

@@ -121,14 +121,15 @@ impl<'a> Values<'a> {
     }
 
     fn peer(&self) -> Built<'a> {
-        let unix = match self.scene.peer {
-            Peer::Unix(peer) => Some(peer),
-            Peer::Tcp(_) => None,
+        let (kind, unix, certificate) = match self.scene.peer {
+            Peer::Unix(peer) => ("unix", Some(peer), None),
+            Peer::Tcp(_) => ("tcp", None, None),
+            Peer::Tls(peer) => ("tls", None, Some(&peer.certificate)),
         };
         let id = |id: Option<u32>| id.map_or_else(|| Ok(Box::new(CelNull) as Box<dyn Val>), |id| number(id.into()));
         let words = |text: Option<&'a str>| Text::Borrowed(text.unwrap_or_default());
         let mut record = Record::new(self.used);
-        record.field("kind", |room| text(&if unix.is_some() { "unix" } else { "tcp" }.into(), room));
+        record.field("kind", |room| text(&kind.into(), room));
         record.field("uid", |_room| id(unix.and_then(|peer| peer.uid)));
         record.field("gid", |_room| id(unix.and_then(|peer| peer.gid)));
         record.field("user", |room| text(&words(unix.and_then(|peer| peer.user.as_deref())), room));
@@ -143,6 +144,11 @@ impl<'a> Values<'a> {
         record.field("container_image", |room| {
             let within = unix.and_then(|peer| peer.container.as_ref());
             text(&words(within.and_then(|container| container.image.as_deref())), room)
+        });
+        record.field("cert_subject", |room| text(&words(certificate.map(|shown| shown.subject.as_str())), room));
+        record.field("cert_sans", |room| {
+            let sans = certificate.map(|shown| shown.sans.as_slice()).unwrap_or_default();
+            texts(sans.iter().map(|san| Text::Borrowed(san.as_str())), room)
         });
         record.finish()
     }

@@ -1,6 +1,7 @@
 //! The reference policy against requests that must and must not pass, and policy files with mistakes.
 
 mod approve;
+mod certificates;
 mod checks;
 mod endpoints;
 mod guards;
@@ -266,7 +267,7 @@ mood = "enforce"
 [[principal]]
 name = "ci"
 profile = "cii"
-match = [{}, { cert-cn = "x" }]
+match = [{}, { cert-sha256 = "x" }, { uid = 0, cert-cn = "x" }]
 [profile.ci]
 extends = "baseline"
 imagse = []
@@ -296,7 +297,8 @@ id = "x"
         "unknown field `imagse`",
         "there is no profile 'cii'",
         "says nothing",
-        "certificates are not in this version",
+        "'x' is no SHA-256",
+        "nobody has both a process and a certificate",
         "own-only",
         "'everything' is no class",
         "'nowhere' is no",
