@@ -7,6 +7,7 @@
 #   tests/engine.sh stop DIR     stop it and keep its data: `start DIR` brings it back
 #   tests/engine.sh remove DIR   stop it and remove every trace
 #
+# TIDEWAITER_DOCKERD_OPTIONS are given to every dockerd that is started.
 # An engine that already runs on the machine is never asked, changed or stopped.
 set -euo pipefail
 
@@ -163,11 +164,12 @@ start() {
     fi
     rm -f "$dir/dockerd.pid"
     echo '{}' >"$dir/daemon.json" # and not the machine's
+    # shellcheck disable=SC2086 # options, apart
     spawn "$dir/dockerd" dockerd --config-file "$dir/daemon.json" --host "unix://$dir/docker.sock" \
         --group "$(id -g)" --data-root "$dir/data" --exec-root "$dir/run" \
         --pidfile "$dir/run/dockerd.pid" --containerd "$dir/run/containerd.sock" \
         --bridge "tidewaiter$slot" --default-address-pool "base=10.219.$slot.128/25,size=28" \
-        --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false
+        --iptables=false --ip6tables=false --ip-forward=false --ip-masq=false ${TIDEWAITER_DOCKERD_OPTIONS:-}
     wait_for 5 test -s "$dir/dockerd.pid" || true
     if ! wait_for "$START_SECONDS" came_up "$dir" || ! alive "$dir/dockerd"; then
         echo "engine.sh: the engine did not come up; the end of its log:" >&2

@@ -20,8 +20,8 @@ use crate::audit::{Audit, Follower, LifecycleEvent, OpenError};
 use crate::config::Config;
 use crate::engine::{self, Dialer, Inspect};
 use crate::facts::LookUp;
-use crate::listen::{AcceptTrouble, Accepted, BindError, Door};
-use crate::peer::{Lookup, Peer};
+use crate::listen::{self, AcceptTrouble, Accepted, BindError, Door, Refusal, Refusals, Refused};
+use crate::peer::{self, Certificate, Lookup, Peer};
 use crate::proxy::{self, Client, Gate};
 use crate::runtime::{self, Hangup, Live, Termination, Watch};
 use crate::store::{Approved, Launch, Store, StoreError};
@@ -79,11 +79,12 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     let protected = protected(&config, &doors);
     let admin = Arc::new(Admin::new(store.clone(), audit.clone()));
 
+    let dialer = Dialer::new(config.engine.clone());
     let gate = Arc::new(Gate {
         rules: Live::new(reload::rules(&config)),
         audit: audit.clone(),
-        dialer: Dialer::new(config.engine.clone()),
-        facts: LookUp::new(Inspect::new(config.engine.clone()), store.clone()),
+        facts: LookUp::new(Inspect::new(dialer.clone()), store.clone(), config.engine.is_here()),
+        dialer,
         store,
         protected,
         calls: GlobalConcurrencyLimitLayer::new(config.limits.calls),
@@ -142,7 +143,7 @@ async fn until_told(termination: &mut Termination, audit: &Audit, reloader: &mut
 
 /// A socket that was handed over shows its path only now. `/var/run` leads to `/run` nearly everywhere.
 fn no_loop(engine: &engine::Address, doors: &[Door]) -> Result<(), RunError> {
-    let engine::Address::Unix(engine) = engine;
+    let engine::Address::Unix(engine) = engine else { return Ok(()) };
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     match doors.iter().find(|door| door.path().is_some_and(|path| real(path) == real(engine))) {
         Some(door) => Err(RunError::Loop { door: door.name().to_owned(), path: engine.display().to_string() }),
@@ -178,13 +179,20 @@ pub fn rebuild_store(store: &Store, journal: &Path) -> Result<u64, RunError> {
 /// Keeps one door: accepts and serves until told to drain, then waits for what is open. Dropped, it cuts its connections.
 async fn keep(door: Door, gate: Arc<Gate>, lookup: Arc<Lookup>, drain: Watch, connections: usize) {
     let name: Arc<str> = Arc::from(door.name());
+    let (refusals, refused) = listen::refusals();
+    let told = tell_refused(gate.audit.clone(), name.to_string(), refused);
     let mut serve = {
         let drain = drain.clone();
         ServiceBuilder::new().concurrency_limit(connections).service_fn(move |accepted| {
-            serve(Arc::clone(&gate), Arc::clone(&lookup), Arc::clone(&name), accepted, drain.clone())
+            let (gate, lookup, door) = (Arc::clone(&gate), Arc::clone(&lookup), Arc::clone(&name));
+            serve(gate, lookup, door, accepted, refusals.clone(), drain.clone())
         })
     };
     let mut open = JoinSet::new();
+    open.spawn(async {
+        told.await;
+        Ok(())
+    });
     let mut drained = std::pin::pin!(drain.signaled());
     loop {
         // The place is taken before the connection is: what cannot be served yet waits in the kernel's backlog.
@@ -198,7 +206,7 @@ async fn keep(door: Door, gate: Arc<Gate>, lookup: Arc<Lookup>, drain: Watch, co
             Some(ended) = open.join_next() => report(ended),
         }
     }
-    drop(door);
+    drop((door, serve));
     while let Some(ended) = open.join_next().await {
         report(ended);
     }
@@ -212,16 +220,43 @@ async fn tell_trouble(audit: Audit, door: String, mut trouble: watch::Receiver<A
     }
 }
 
+/// Records whom a TLS door did not let in, until the door is closed and the last one told.
+async fn tell_refused(audit: Audit, door: String, mut refused: Refused) {
+    while let Some(Refusal { remote, error, more }) = refused.next().await {
+        let address = remote.map(|remote| remote.to_string()).unwrap_or_default();
+        let (subject, certificate) = error.shown.map(|der| peer::label(&der)).unzip();
+        let event = LifecycleEvent::Handshake {
+            door: door.clone(),
+            address,
+            error: error.why,
+            subject: subject.flatten(),
+            certificate,
+            more,
+        };
+        audit.lifecycle(event).await;
+    }
+}
+
 async fn serve(
     gate: Arc<Gate>,
     lookup: Arc<Lookup>,
     door: Arc<str>,
     accepted: Accepted,
+    refusals: Refusals,
     drain: Watch,
 ) -> Result<(), std::convert::Infallible> {
-    let mut peer = lookup.identify(&accepted.stream, accepted.remote).await;
+    let remote = accepted.remote;
+    let names = |der: &[u8]| Certificate::parse(der).map(drop).map_err(|error| error.to_string());
+    let stream = match accepted.secure(names).await {
+        Ok(stream) => stream,
+        Err(error) => {
+            refusals.put(remote, error);
+            return Ok(());
+        }
+    };
+    let mut peer = lookup.identify(&stream, remote).await;
     learn_image(&gate.facts, &mut peer).await;
-    proxy::serve(gate, Client { door, peer }, accepted.stream, drain).await;
+    proxy::serve(gate, Client { door, peer }, stream, drain).await;
     Ok(())
 }
 
@@ -246,10 +281,15 @@ fn report(ended: Result<Result<(), std::convert::Infallible>, tokio::task::JoinE
 
 /// Paths that no container may see: they lead to the engine or to the gate's own records and keys.
 fn protected(config: &Config, doors: &[Door]) -> Vec<String> {
-    let engine::Address::Unix(engine) = &config.engine;
-    let own = [engine, &config.audit.journal, &config.audit.keys, &config.state];
-    let mut paths: Vec<&Path> = own.into_iter().chain(&config.admin).map(PathBuf::as_path).collect();
+    let engine = match &config.engine {
+        engine::Address::Unix(path) => Some(path.as_path()),
+        engine::Address::Tcp(_) => None,
+        engine::Address::Tls(tls) => Some(tls.key_file()),
+    };
+    let own = [&config.audit.journal, &config.audit.keys, &config.state].map(PathBuf::as_path);
+    let mut paths: Vec<&Path> = own.into_iter().chain(engine).chain(config.admin.as_deref()).collect();
     paths.extend(doors.iter().filter_map(Door::path));
+    paths.extend(config.doors.iter().filter_map(|door| Some(door.address.tls()?.files().key.as_path())));
     // By the name it has here, and by where that leads: a bind may name either.
     let real = paths.iter().filter_map(|path| path.canonicalize().ok());
     let mut protected: Vec<String> =

@@ -36,6 +36,21 @@ pub enum LifecycleEvent {
         /// How often in a row.
         count: u64,
     },
+    /// A TLS door let somebody not in.
+    Handshake {
+        /// Name of the door.
+        door: String,
+        /// Where they came from.
+        address: String,
+        /// Why not.
+        error: String,
+        /// Subject of the certificate that was shown. Nobody has proved to hold its key.
+        subject: Option<String>,
+        /// SHA-256 of that certificate.
+        certificate: Option<String>,
+        /// How many more were refused since the record before this one, and have none of their own.
+        more: u64,
+    },
     /// Configuration and policy were read again.
     Reload {
         /// What asked for it.

@@ -70,7 +70,7 @@ struct Shared {
     /// Address of a door (unix://PATH, or tcp://ADDRESS:PORT on loopback); replaces the doors of the file. May be repeated.
     #[arg(long, value_name = "ADDRESS")]
     listen: Vec<String>,
-    /// Address of the Docker Engine (unix://PATH); replaces that of the file.
+    /// Address of the Docker Engine (unix://PATH, or tcp://ADDRESS:PORT on loopback); replaces that of the file.
     #[arg(long, value_name = "ADDRESS")]
     engine: Option<String>,
     /// Policy file; replaces that of the file.

@@ -1,8 +1,9 @@
-//! Addresses: `unix:///run/docker.sock`, `tcp://127.0.0.1:2375`. Pure.
+//! Addresses: `unix:///run/docker.sock`, `tcp://127.0.0.1:2375`, `tcp://engine.example.com:2376`. Pure.
 
-use std::net::SocketAddr;
+use std::net::{Ipv6Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use super::tls::server_name;
 use super::value::Bad;
 
 /// Where something listens.
@@ -13,25 +14,47 @@ pub(super) enum Place {
     Inherited(String),
 }
 
+/// Where the engine is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Engine {
+    Unix(PathBuf),
+    /// Plain, on loopback.
+    Tcp(SocketAddr),
+    /// Behind TLS: a host and its port.
+    Tls(String, u16),
+}
+
 /// Reads the address of a door; a relative path starts from `base`.
-pub(super) fn door(text: &str, base: &Path) -> Result<Place, Bad> {
+pub(super) fn door(text: &str, base: &Path, is_tls: bool) -> Result<Place, Bad> {
     match scheme(text) {
+        Some(("unix", _)) if is_tls => Err(Bad::new("a unix:// door has no TLS", "remove 'tls', or write tcp://")),
         Some(("unix", rest)) => unix(rest, base).map(Place::Unix),
-        Some(("tcp", rest)) => loopback(rest).map(Place::Tcp),
+        Some(("tcp", rest)) if is_tls => tcp(rest).map(Place::Tcp),
+        Some(("tcp", rest)) => tcp(rest).and_then(|address| loopback(address, DOOR_TLS)).map(Place::Tcp),
+        Some(("fd", _)) if is_tls => Err(Bad::new("an fd:// door has no TLS", "remove 'tls', or write tcp://")),
         Some(("fd", name)) => inherited(name).map(Place::Inherited),
         Some(_) | None => Err(unreadable(text, base, "unix:///run/docker.sock or tcp://127.0.0.1:2375")),
     }
 }
 
 /// Reads the address of the engine; a relative path starts from `base`.
-pub(super) fn engine(text: &str, base: &Path) -> Result<PathBuf, Bad> {
+pub(super) fn engine(text: &str, base: &Path, is_tls: bool) -> Result<Engine, Bad> {
     match scheme(text) {
-        Some(("unix", rest)) => unix(rest, base),
-        Some(("tcp" | "http" | "https", _)) => Err(Bad::new(
-            "an engine over the network needs TLS, which is not in this version",
-            "write unix:// and the path of the engine's socket",
-        )),
-        Some(_) | None => Err(unreadable(text, base, "unix:///var/run/docker.sock")),
+        Some(("unix", _)) if is_tls => {
+            Err(Bad::new("a unix:// engine has no TLS", "remove [engine.tls], or write tcp://"))
+        }
+        Some(("unix", rest)) => unix(rest, base).map(Engine::Unix),
+        Some(("tcp", rest)) if is_tls => host_and_port(rest).map(|(host, port)| Engine::Tls(host, port)),
+        Some(("tcp", rest)) => {
+            let loopback = tcp(rest).ok().filter(|address| address.ip().is_loopback());
+            loopback.map(Engine::Tcp).ok_or_else(|| {
+                Bad::new("an engine over the network needs TLS: whoever is in between would be root there", ENGINE_TLS)
+            })
+        }
+        Some(("http" | "https", rest)) => {
+            Err(Bad::new("an engine's address has no http://", format!("write \"tcp://{rest}\" and [engine.tls]")))
+        }
+        Some(_) | None => Err(unreadable(text, base, "unix:///var/run/docker.sock or tcp://engine.example.com:2376")),
     }
 }
 
@@ -46,6 +69,12 @@ pub(super) fn admin(text: &str, base: &Path) -> Result<PathBuf, Bad> {
         Some(_) | None => Err(unreadable(text, base, "unix:///run/tidewaiter/admin.sock")),
     }
 }
+
+/// How a door gets TLS.
+const DOOR_TLS: &str = "or add tls = { cert = \"server-cert.pem\", key = \"server-key.pem\", client-ca = \"ca.pem\" }";
+
+/// How an engine gets TLS.
+const ENGINE_TLS: &str = "add [engine.tls] with ca = \"ca.pem\", cert = \"cert.pem\", key = \"key.pem\" to the file";
 
 fn scheme(text: &str) -> Option<(&str, &str)> {
     text.split_once("://")
@@ -79,20 +108,36 @@ fn inherited(name: &str) -> Result<String, Bad> {
     }
 }
 
-/// Whoever reaches a plain TCP door is root on this host: only loopback, and only by number, since a name can be changed.
-fn loopback(text: &str) -> Result<SocketAddr, Bad> {
-    match text.parse::<SocketAddr>() {
-        Ok(address) if address.ip().is_loopback() => Ok(address),
-        Ok(address) => Err(Bad::new(
-            format!(
-                "plain TCP on {} is open to the network, and whoever reaches it is root on this host",
-                address.ip()
-            ),
-            format!("write \"tcp://127.0.0.1:{}\"; TLS is not in this version", address.port()),
-        )),
-        Err(_) => Err(Bad::new(
+/// An address by number: what a name stands for can be changed.
+fn tcp(text: &str) -> Result<SocketAddr, Bad> {
+    text.parse().map_err(|_error| {
+        Bad::new(
             format!("'{text}' is not an IP address and a port"),
             "write \"tcp://127.0.0.1:2375\" or \"tcp://[::1]:2375\"",
-        )),
+        )
+    })
+}
+
+/// Whoever reaches a plain TCP door is root on this host: only loopback.
+fn loopback(address: SocketAddr, tls: &str) -> Result<SocketAddr, Bad> {
+    if address.ip().is_loopback() {
+        return Ok(address);
     }
+    Err(Bad::new(
+        format!("plain TCP on {} is open to the network, and whoever reaches it is root on this host", address.ip()),
+        format!("write \"tcp://127.0.0.1:{}\", {tls}", address.port()),
+    ))
+}
+
+/// `engine.example.com:2376`, `192.0.2.7:2376` or `[2001:db8::7]:2376`.
+fn host_and_port(text: &str) -> Result<(String, u16), Bad> {
+    let split = text.rsplit_once(':').and_then(|(host, port)| Some((host, port.parse().ok()?)));
+    let bad = || Bad::new(format!("'{text}' is not a host and a port"), "write \"tcp://engine.example.com:2376\"");
+    let (host, port): (&str, u16) = split.filter(|(_, port)| *port != 0).ok_or_else(bad)?;
+    let host = match host.strip_prefix('[').and_then(|host| host.strip_suffix(']')) {
+        Some(inner) if inner.parse::<Ipv6Addr>().is_ok() => inner,
+        Some(_) => return Err(bad()),
+        None => host,
+    };
+    server_name(host).map(|_name| (host.to_owned(), port))
 }

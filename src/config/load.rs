@@ -160,7 +160,7 @@ pub fn admin_socket(config: Option<PathBuf>, host: &Host) -> Result<PathBuf, Vec
 }
 
 struct Places {
-    engine: PathBuf,
+    engine: engine::Address,
     doors: Vec<listen::Settings>,
     admin: Option<PathBuf>,
     journal: PathBuf,
@@ -173,7 +173,7 @@ fn assemble(draft: Draft, policy: Policy, places: Places) -> Config {
     let on_failure = draft.on_failure.unwrap_or(if enforces { OnFailure::Refuse } else { OnFailure::Forward });
     let limits = draft.limits;
     Config {
-        engine: engine::Address::Unix(places.engine),
+        engine: places.engine,
         doors: places.doors,
         policy,
         audit: audit::Settings {
@@ -224,7 +224,7 @@ fn read_config(flags: &Flags, host: &Host, reports: &mut Vec<Report>) -> Draft {
         }
     };
     let base = path.parent().unwrap_or(Path::new("/"));
-    let (draft, diagnostics) = sections::read(&source, base);
+    let (draft, diagnostics) = sections::read(&source, base, host);
     reports.push(Report { source, diagnostics });
     draft
 }
@@ -270,17 +270,19 @@ fn read_policy(
 
 // === the places ===
 
-fn read_engine(flags: &Flags, host: &Host, draft: &Draft, reports: &mut Vec<Report>) -> PathBuf {
-    let configured = || draft.engine.clone().unwrap_or_else(|| PathBuf::from("/var/run/docker.sock"));
-    match &flags.engine {
-        Some(text) => match address::engine(text, &host.directory) {
-            Ok(path) => path,
-            Err(bad) => {
-                reports.push(flag("--engine", text, bad));
-                configured()
-            }
-        },
-        None => configured(),
+fn read_engine(flags: &Flags, host: &Host, draft: &Draft, reports: &mut Vec<Report>) -> engine::Address {
+    let default = || engine::Address::Unix(PathBuf::from("/var/run/docker.sock"));
+    let configured = || draft.engine.clone().unwrap_or_else(default);
+    let Some(text) = &flags.engine else { return configured() };
+    match address::engine(text, &host.directory, false) {
+        Ok(address::Engine::Unix(path)) => engine::Address::Unix(path),
+        Ok(address::Engine::Tcp(address)) => engine::Address::Tcp(address),
+        // Only with TLS, which a flag has not.
+        Ok(address::Engine::Tls(..)) => configured(),
+        Err(bad) => {
+            reports.push(flag("--engine", text, bad));
+            configured()
+        }
     }
 }
 
@@ -299,7 +301,7 @@ fn read_doors(flags: &Flags, host: &Host, draft: &Draft, reports: &mut Vec<Repor
     }
     let mut doors: Vec<listen::Settings> = Vec::new();
     for (index, text) in flags.listen.iter().enumerate() {
-        match address::door(text, &host.directory) {
+        match address::door(text, &host.directory, false) {
             Ok(place) => {
                 let name = if index == 0 { "local".to_owned() } else { format!("local-{}", index + 1) };
                 doors.push(settings(name, place));
@@ -338,18 +340,21 @@ fn settings(name: String, place: Place) -> listen::Settings {
 }
 
 /// A door on the engine's own socket would take the engine's place and then call itself.
-fn no_loop(engine: &Path, doors: &[listen::Settings], reports: &mut Vec<Report>) {
+fn no_loop(engine: &engine::Address, doors: &[listen::Settings], reports: &mut Vec<Report>) {
     // `/var/run` is a link to `/run` nearly everywhere, and both names are in use for the same socket.
     let plain = |path: &Path| match path.strip_prefix("/var/run") {
         Ok(rest) => Path::new("/run").join(rest),
         Err(_) => path.to_owned(),
     };
     for door in doors {
-        if let listen::Address::Unix { path, .. } = &door.address
-            && plain(path) == plain(engine)
-        {
+        let same = match (&door.address, engine) {
+            (listen::Address::Unix { path, .. }, engine::Address::Unix(engine)) => plain(path) == plain(engine),
+            (door, engine::Address::Tcp(engine)) => door.tcp() == Some(*engine),
+            (_, engine::Address::Unix(_) | engine::Address::Tls(_)) => false,
+        };
+        if same {
             reports.push(whole(
-                path,
+                Path::new(&door.address.to_string()),
                 format!("the door '{}' has the engine's own address", door.name),
                 Some("let the engine listen elsewhere (dockerd -H unix:///run/docker-engine/docker.sock)".to_owned()),
             ));

@@ -8,6 +8,7 @@ mod host;
 mod load;
 mod sections;
 mod table;
+mod tls;
 pub mod trusted;
 mod value;
 

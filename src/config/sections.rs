@@ -1,4 +1,4 @@
-//! The sections of `tidewaiter.toml`. Pure but for names of users and groups, which the host resolves.
+//! The sections of `tidewaiter.toml`. Pure but for names of users and groups, which the host resolves, and the files of TLS.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -6,15 +6,16 @@ use std::time::Duration;
 use nix::unistd::{Group, User};
 use toml::de::DeTable;
 
-use super::Limits;
 use super::address::{self, Place};
 use super::table::{At, Problems, Table};
 use super::value::{self, Bad, nearest};
+use super::{Host, Limits, tls};
 use crate::audit::{Level, Levels, OnFailure, Rotate, SyncPolicy};
 use crate::diagnostic::{Diagnostic, Severity, Source};
-use crate::listen;
+use crate::{engine, listen};
 
 const SECTIONS: &[&str] = &["policy", "engine", "listen", "audit", "state", "limits", "watch", "sink", "admin"];
+const ENGINE: &[&str] = &["address", "tls"];
 const DOOR: &[&str] = &["address", "mode", "owner", "group", "tls"];
 const LEVELS: &[(&str, Level)] = &[("metadata", Level::Metadata), ("request", Level::Request), ("none", Level::None)];
 
@@ -25,7 +26,7 @@ pub(super) const DOOR_MODE: u32 = 0o660;
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) policy: Option<At<PathBuf>>,
-    pub(super) engine: Option<PathBuf>,
+    pub(super) engine: Option<engine::Address>,
     pub(super) doors: Option<Vec<listen::Settings>>,
     pub(super) journal: Option<PathBuf>,
     pub(super) levels: Levels,
@@ -56,14 +57,14 @@ impl Default for Draft {
 }
 
 /// Reads a file whose relative paths start from `base`; with every mistake in it.
-pub(super) fn read(source: &Source, base: &Path) -> (Draft, Vec<Diagnostic>) {
+pub(super) fn read(source: &Source, base: &Path, host: &Host) -> (Draft, Vec<Diagnostic>) {
     let (root, errors) = DeTable::parse_recoverable(&source.text);
     let problems = Problems::default();
     let file = Table::new("", root.get_ref(), SECTIONS, &problems);
     let mut draft = Draft {
         policy: file.read("policy", "policy.toml", |text| path(text, base)),
-        engine: engine(&file, &problems, base),
-        doors: doors(&file, &problems, base),
+        engine: engine(&file, &problems, base, host),
+        doors: doors(&file, &problems, base, host),
         ..Draft::default()
     };
     audit(&file, &problems, base, &mut draft);
@@ -91,7 +92,7 @@ pub(super) fn read(source: &Source, base: &Path) -> (Draft, Vec<Diagnostic>) {
     (draft, syntax.collect())
 }
 
-fn path(text: &str, base: &Path) -> Result<PathBuf, Bad> {
+pub(super) fn path(text: &str, base: &Path) -> Result<PathBuf, Bad> {
     match text {
         "" => Err(Bad::new("the path is empty", "write a path, relative to this file or absolute")),
         text if text.contains('\0') => Err(Bad::new("a path has no NUL", "write a path without it")),
@@ -99,13 +100,23 @@ fn path(text: &str, base: &Path) -> Result<PathBuf, Bad> {
     }
 }
 
-fn engine(file: &Table<'_>, problems: &Problems, base: &Path) -> Option<PathBuf> {
-    let table = file.table("engine", &["address", "tls"])?;
-    table.refuse("tls", "TLS to the engine is not in this version", "reach the engine by its unix:// socket");
+fn engine(file: &Table<'_>, problems: &Problems, base: &Path, host: &Host) -> Option<engine::Address> {
+    let table = file.table("engine", ENGINE)?;
     if table.span("address").is_none() {
         missing(file, problems, "engine", "[engine] has no address", "write address = \"unix:///var/run/docker.sock\"");
     }
-    Some(table.read("address", "unix:///var/run/docker.sock", |text| address::engine(text, base))?.value)
+    let is_tls = table.span("tls").is_some();
+    let At { value, span } =
+        table.read("address", "unix:///var/run/docker.sock", |text| address::engine(text, base, is_tls))?;
+    match value {
+        address::Engine::Unix(path) => Some(engine::Address::Unix(path)),
+        address::Engine::Tcp(address) => Some(engine::Address::Tcp(address)),
+        address::Engine::Tls(name, port) => {
+            let message = "links of paths on the engine's host cannot be followed from here";
+            problems.warning(span, Bad::new(message, "run the gate beside its engine"));
+            tls::engine(&table, problems, base, host, (name, port)).map(engine::Address::Tls)
+        }
+    }
 }
 
 fn missing(file: &Table<'_>, problems: &Problems, section: &str, message: &str, help: &str) {
@@ -116,11 +127,11 @@ fn missing(file: &Table<'_>, problems: &Problems, section: &str, message: &str, 
 
 // === doors ===
 
-fn doors(file: &Table<'_>, problems: &Problems, base: &Path) -> Option<Vec<listen::Settings>> {
+fn doors(file: &Table<'_>, problems: &Problems, base: &Path, host: &Host) -> Option<Vec<listen::Settings>> {
     let tables = file.named("listen", DOOR)?;
     let mut doors: Vec<listen::Settings> = Vec::new();
     for (name, table) in tables {
-        let Some((door, span)) = door(&name, &table, problems, base) else {
+        let Some((door, span)) = door(&name, &table, problems, base, host) else {
             continue;
         };
         if let Some(other) = doors.iter().find(|other| same(&other.address, &door.address)) {
@@ -137,8 +148,8 @@ fn door(
     table: &Table<'_>,
     problems: &Problems,
     base: &Path,
+    host: &Host,
 ) -> Option<(listen::Settings, std::ops::Range<usize>)> {
-    table.refuse("tls", "TLS is not in this version", "use a unix:// door, or tcp:// on loopback");
     // All of them are read before anything is missed, so that all their mistakes are shown.
     let mode = table.read("mode", "0660", value::mode);
     let owner = table.name_or_number("owner", user);
@@ -147,8 +158,9 @@ fn door(
         let message = format!("[listen.{}] has no address", name.value);
         problems.error(name.span.clone(), Bad::new(message, "write address = \"unix:///run/docker.sock\""));
     }
+    let is_tls = table.span("tls").is_some();
     let At { value: place, span } =
-        table.read("address", "unix:///run/docker.sock", |text| address::door(text, base))?;
+        table.read("address", "unix:///run/docker.sock", |text| address::door(text, base, is_tls))?;
     let address = match place {
         Place::Unix(path) => {
             if let Some(At { span, .. }) = mode.as_ref().filter(|mode| mode.value & 0o002 != 0) {
@@ -161,7 +173,10 @@ fn door(
             for key in ["mode", "owner", "group"] {
                 table.refuse(key, &format!("a tcp:// door has no {key}"), "remove it, or use a unix:// door");
             }
-            listen::Address::Tcp(address)
+            match is_tls {
+                true => listen::Address::Tls { address, tls: tls::door(table, problems, base, host)? },
+                false => listen::Address::Tcp(address),
+            }
         }
         Place::Inherited(name) => {
             for key in ["mode", "owner", "group"] {
@@ -177,9 +192,8 @@ fn door(
 fn same(one: &listen::Address, other: &listen::Address) -> bool {
     match (one, other) {
         (listen::Address::Unix { path: one, .. }, listen::Address::Unix { path: other, .. }) => one == other,
-        (listen::Address::Tcp(one), listen::Address::Tcp(other)) => one == other && one.port() != 0,
         (listen::Address::Inherited(one), listen::Address::Inherited(other)) => one == other,
-        (listen::Address::Unix { .. } | listen::Address::Tcp(_) | listen::Address::Inherited(_), _) => false,
+        (one, other) => one.tcp().is_some_and(|one| Some(one) == other.tcp() && one.port() != 0),
     }
 }
 

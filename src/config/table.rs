@@ -45,6 +45,11 @@ impl Problems {
         self.0.borrow_mut().push(Diagnostic { severity, span: Some(span), message: bad.message, help: bad.help });
     }
 
+    /// Takes over what was found in a file that is named at a place.
+    pub(super) fn found(&self, span: &Range<usize>, found: Vec<Diagnostic>) {
+        self.0.borrow_mut().extend(found.into_iter().map(|found| Diagnostic { span: Some(span.clone()), ..found }));
+    }
+
     /// All of them, in the order of the file.
     pub(super) fn into_sorted(self) -> Vec<Diagnostic> {
         let mut all = self.0.into_inner();

@@ -15,7 +15,7 @@ const BASE: &str = "/etc/tidewaiter";
 
 fn mistakes(text: &str) -> Vec<(Severity, usize, String)> {
     let source = Source { path: "t.toml".into(), text: text.to_owned() };
-    let (_, found) = sections::read(&source, Path::new(BASE));
+    let (_, found) = sections::read(&source, Path::new(BASE), &place().1);
     let one = |found: crate::diagnostic::Diagnostic| {
         let line = source.place(found.span.unwrap().start).0;
         (found.severity, line, format!("{} | {}", found.message, found.help.unwrap_or_default()))
@@ -23,60 +23,67 @@ fn mistakes(text: &str) -> Vec<(Severity, usize, String)> {
     found.into_iter().map(one).collect()
 }
 
+/// A file with one mistake, its line, and a part of what is said of it.
+const MISTAKES: &[(&str, usize, &str)] = &[
+    ("polcy = 'x'", 1, "did you mean 'policy'?"),
+    ("frobnicate = 1", 1, "known here: policy, engine"),
+    ("policy = 7", 1, "'policy' must be a string, not integer"),
+    ("policy = ''", 1, "the path is empty"),
+    ("engine = 'x'", 1, "'engine' must be a table"),
+    ("[engine]", 1, "[engine] has no address"),
+    ("[engine]\naddress = 'tcp://h:2376'", 2, "add [engine.tls]"),
+    ("[engine]\naddress = 'https://h:2376'", 2, "write \"tcp://h:2376\""),
+    ("[engine]\naddress = 'tcp://h'\n[engine.tls]", 2, "not a host and a port"),
+    ("[engine]\naddress = 'tcp://a b:1'\n[engine.tls]", 2, "neither a host's name nor an IP address"),
+    ("[engine]\naddress = 'unix:///a'\ntls = {}", 2, "a unix:// engine has no TLS"),
+    ("[engine]\naddress = 'npipe://x'", 2, "is not an address known here"),
+    ("[engine]\naddress = '/run/d.sock'", 2, "write \"unix:///run/d.sock\""),
+    ("listen = {}", 1, "[listen] is empty"),
+    ("[listen]\nlocal = 'unix:///a'", 2, "'local' in [listen] is not a table"),
+    ("[listen.a]\nmode = '0660'", 1, "[listen.a] has no address"),
+    ("[listen.a]\naddress = 'unix:///a'\nmodes = '0660'", 3, "did you mean 'mode'?"),
+    ("[listen.a]\naddress = 'unix://'", 2, "names no socket"),
+    ("[listen.a]\naddress = 'fd://'", 2, "not the name of a socket that systemd hands over"),
+    ("[listen.a]\naddress = 'fd://a:b'", 2, "not the name of a socket that systemd hands over"),
+    ("[listen.a]\naddress = 'fd://docker'\ntls = { }", 2, "an fd:// door has no TLS"),
+    ("[listen.a]\naddress = 'fd://docker'\nmode = '0660'", 3, "the mode of an fd:// door is said where it is made"),
+    ("[listen.a]\naddress = 'tcp://0.0.0.0:2375'", 2, "write \"tcp://127.0.0.1:2375\""),
+    ("[listen.a]\naddress = 'tcp://[::]:2375'", 2, "open to the network"),
+    ("[listen.a]\naddress = 'tcp://localhost:2375'", 2, "not an IP address and a port"),
+    ("[listen.a]\naddress = 'tcp://127.0.0.1:1'\ngroup = 0", 3, "a tcp:// door has no group"),
+    ("[listen.a]\naddress = 'unix:///a'\ntls = { }", 2, "a unix:// door has no TLS"),
+    ("[listen.a]\naddress = 'tcp://h:1'\ntls = { }", 2, "not an IP address and a port"),
+    ("[listen.a]\naddress = 'unix:///a'\nmode = 0o660", 3, "write mode = \"0660\""),
+    ("[listen.a]\naddress = 'unix:///a'\nmode = '0999'", 3, "not a mode"),
+    ("[listen.a]\naddress = 'unix:///a'\nmode = '4755'", 3, "not a mode"),
+    ("[listen.a]\naddress = 'unix:///a'\nowner = 'no-such-user-here'", 3, "no user 'no-such-user-here'"),
+    ("[listen.a]\naddress = 'unix:///a'\ngroup = 'no-such-group-here'", 3, "no group 'no-such-group-here'"),
+    ("[listen.a]\naddress = 'unix:///a'\ngroup = -1", 3, "out of range"),
+    ("[listen.a]\naddress = 'unix:///a'\n[listen.b]\naddress = 'unix:///a'", 4, "have the same address"),
+    ("[audit]\nsync = 'effect'", 2, "did you mean 'effects'?"),
+    ("[audit]\non-failure = 'ignore'", 2, "write one of: refuse, forward"),
+    ("[audit]\nlevel = 'request'", 2, "must be a table"),
+    ("[audit]\nlevel = { effects = 'all' }", 2, "write one of: metadata, request, none"),
+    ("[audit]\nrotate = { size = '10' }", 2, "'10' is not a size"),
+    ("[audit]\nrotate = { keep = 0 }", 2, "from 1 to 100000"),
+    ("[state]\ndir = 'x'", 2, "known here: directory"),
+    ("[limits]\nbody = '4MB'", 2, "write \"4MiB\""),
+    ("[limits]\nbody = 4", 2, "must be a string, not integer"),
+    ("[limits]\nheaders = '2MiB'", 2, "from 4KiB to 1024KiB"),
+    ("[limits]\nconnections = 0", 2, "out of range"),
+    ("[limits]\nconnections = 99999999999999999999", 2, "out of range"),
+    ("[limits]\ndrain = '0s'", 2, "at least \"1ms\""),
+    ("[limits]\ndrain = '10 s'", 2, "'10 s' is not a duration"),
+    ("[watch]\nsensor = 'kernel'", 2, "not in this version"),
+    ("[sink.journald]", 1, "[sink] is not in this version"),
+    ("[admin]\naddress = 'tcp://127.0.0.1:9323'", 2, "the admin socket over TCP is not in this version"),
+    ("policy = 'a'\npolicy = 'b'", 2, "duplicate key"),
+    ("policy = ", 1, ""),
+];
+
 #[test]
 fn each_mistake_is_named_where_it_is() {
-    let table: &[(&str, usize, &str)] = &[
-        ("polcy = 'x'", 1, "did you mean 'policy'?"),
-        ("frobnicate = 1", 1, "known here: policy, engine"),
-        ("policy = 7", 1, "'policy' must be a string, not integer"),
-        ("policy = ''", 1, "the path is empty"),
-        ("engine = 'x'", 1, "'engine' must be a table"),
-        ("[engine]", 1, "[engine] has no address"),
-        ("[engine]\naddress = 'tcp://h:2376'", 2, "needs TLS, which is not in this version"),
-        ("[engine]\naddress = 'unix:///a'\ntls = {}", 3, "TLS to the engine is not in this version"),
-        ("[engine]\naddress = 'npipe://x'", 2, "is not an address known here"),
-        ("[engine]\naddress = '/run/d.sock'", 2, "write \"unix:///run/d.sock\""),
-        ("listen = {}", 1, "[listen] is empty"),
-        ("[listen]\nlocal = 'unix:///a'", 2, "'local' in [listen] is not a table"),
-        ("[listen.a]\nmode = '0660'", 1, "[listen.a] has no address"),
-        ("[listen.a]\naddress = 'unix:///a'\nmodes = '0660'", 3, "did you mean 'mode'?"),
-        ("[listen.a]\naddress = 'unix://'", 2, "names no socket"),
-        ("[listen.a]\naddress = 'fd://'", 2, "not the name of a socket that systemd hands over"),
-        ("[listen.a]\naddress = 'fd://a:b'", 2, "not the name of a socket that systemd hands over"),
-        ("[listen.a]\naddress = 'fd://docker'\nmode = '0660'", 3, "the mode of an fd:// door is said where it is made"),
-        ("[listen.a]\naddress = 'tcp://0.0.0.0:2375'", 2, "write \"tcp://127.0.0.1:2375\""),
-        ("[listen.a]\naddress = 'tcp://[::]:2375'", 2, "open to the network"),
-        ("[listen.a]\naddress = 'tcp://localhost:2375'", 2, "not an IP address and a port"),
-        ("[listen.a]\naddress = 'tcp://127.0.0.1:1'\ngroup = 0", 3, "a tcp:// door has no group"),
-        ("[listen.a]\naddress = 'unix:///a'\ntls = { }", 3, "TLS is not in this version"),
-        ("[listen.a]\naddress = 'unix:///a'\nmode = 0o660", 3, "write mode = \"0660\""),
-        ("[listen.a]\naddress = 'unix:///a'\nmode = '0999'", 3, "not a mode"),
-        ("[listen.a]\naddress = 'unix:///a'\nmode = '4755'", 3, "not a mode"),
-        ("[listen.a]\naddress = 'unix:///a'\nowner = 'no-such-user-here'", 3, "no user 'no-such-user-here'"),
-        ("[listen.a]\naddress = 'unix:///a'\ngroup = 'no-such-group-here'", 3, "no group 'no-such-group-here'"),
-        ("[listen.a]\naddress = 'unix:///a'\ngroup = -1", 3, "out of range"),
-        ("[listen.a]\naddress = 'unix:///a'\n[listen.b]\naddress = 'unix:///a'", 4, "have the same address"),
-        ("[audit]\nsync = 'effect'", 2, "did you mean 'effects'?"),
-        ("[audit]\non-failure = 'ignore'", 2, "write one of: refuse, forward"),
-        ("[audit]\nlevel = 'request'", 2, "must be a table"),
-        ("[audit]\nlevel = { effects = 'all' }", 2, "write one of: metadata, request, none"),
-        ("[audit]\nrotate = { size = '10' }", 2, "'10' is not a size"),
-        ("[audit]\nrotate = { keep = 0 }", 2, "from 1 to 100000"),
-        ("[state]\ndir = 'x'", 2, "known here: directory"),
-        ("[limits]\nbody = '4MB'", 2, "write \"4MiB\""),
-        ("[limits]\nbody = 4", 2, "must be a string, not integer"),
-        ("[limits]\nheaders = '2MiB'", 2, "from 4KiB to 1024KiB"),
-        ("[limits]\nconnections = 0", 2, "out of range"),
-        ("[limits]\nconnections = 99999999999999999999", 2, "out of range"),
-        ("[limits]\ndrain = '0s'", 2, "at least \"1ms\""),
-        ("[limits]\ndrain = '10 s'", 2, "'10 s' is not a duration"),
-        ("[watch]\nsensor = 'kernel'", 2, "not in this version"),
-        ("[sink.journald]", 1, "[sink] is not in this version"),
-        ("[admin]\naddress = 'tcp://127.0.0.1:9323'", 2, "the admin socket over TCP is not in this version"),
-        ("policy = 'a'\npolicy = 'b'", 2, "duplicate key"),
-        ("policy = ", 1, ""),
-    ];
-    for (text, line, wanted) in table {
+    for (text, line, wanted) in MISTAKES {
         let found = mistakes(text);
         assert_eq!(found.len(), 1, "{text}: {found:?}");
         assert_eq!((found[0].0, found[0].1), (Severity::Error, *line), "{text}: {found:?}");
@@ -123,29 +130,30 @@ fn sizes_durations_and_modes() {
 #[test]
 fn paths_start_from_the_file() {
     let text = "policy = 'policy.toml'\n[engine]\naddress = 'unix://engine.sock'\n[state]\ndirectory = '/s'";
-    let (draft, found) = sections::read(&Source { path: "t.toml".into(), text: text.to_owned() }, Path::new(BASE));
+    let (draft, found) =
+        sections::read(&Source { path: "t.toml".into(), text: text.to_owned() }, Path::new(BASE), &place().1);
     assert_eq!(found, []);
     assert_eq!(draft.policy.unwrap().value, Path::new("/etc/tidewaiter/policy.toml"));
-    assert_eq!(draft.engine.unwrap(), Path::new("/etc/tidewaiter/engine.sock"));
+    assert_eq!(draft.engine.unwrap(), engine::Address::Unix("/etc/tidewaiter/engine.sock".into()));
     assert_eq!(draft.state.unwrap(), Path::new("/s"));
 }
 
 proptest! {
     #[test]
     fn any_text_is_read_without_a_panic(text in any::<String>()) {
-        let _drafts = sections::read(&Source { path: "t.toml".into(), text }, Path::new(BASE));
+        let _drafts = sections::read(&Source { path: "t.toml".into(), text }, Path::new(BASE), &place().1);
     }
 
     #[test]
     fn a_tcp_door_is_on_loopback(ip in any::<std::net::IpAddr>(), port in any::<u16>()) {
         let address = std::net::SocketAddr::new(ip, port);
-        let read = address::door(&format!("tcp://{address}"), Path::new("/"));
+        let read = address::door(&format!("tcp://{address}"), Path::new("/"), false);
         assert_eq!(read.is_ok(), ip.is_loopback());
     }
 
     #[test]
     fn a_unix_door_has_an_absolute_path(path in prop::string::string_regex("[a-z./]{1,20}").unwrap()) {
-        let Ok(Place::Unix(path)) = address::door(&format!("unix://{path}"), Path::new("/base")) else { panic!() };
+        let Ok(Place::Unix(path)) = address::door(&format!("unix://{path}"), Path::new("/base"), false) else { panic!() };
         assert!(path.is_absolute());
     }
 }
@@ -299,7 +307,7 @@ fn the_shipped_configuration_says_the_defaults() {
     let (_directory, host) = place();
     let host = Host { uid: 0, ..host };
     let text = include_str!("../../conf/tidewaiter.toml");
-    let (draft, found) = sections::read(&Source { path: "t.toml".into(), text: text.into() }, Path::new(BASE));
+    let (draft, found) = sections::read(&Source { path: "t.toml".into(), text: text.into() }, Path::new(BASE), &host);
     assert_eq!(found, []);
     let (default, built_in) = (sections::Draft::default(), load(&Flags::default(), &host).unwrap().config);
     assert_eq!(draft.limits, default.limits);
@@ -307,7 +315,7 @@ fn the_shipped_configuration_says_the_defaults() {
     assert_eq!(draft.rotate, default.rotate);
     assert_eq!(draft.sync, default.sync);
     assert_eq!(draft.doors, Some(built_in.doors));
-    assert_eq!(draft.engine.map(engine::Address::Unix), Some(built_in.engine));
+    assert_eq!(draft.engine, Some(built_in.engine));
     assert_eq!(draft.journal, Some(built_in.audit.journal));
     assert_eq!(draft.state, Some(built_in.state));
 }

@@ -42,6 +42,14 @@ pub enum Untrusted {
         /// Its permission bits.
         mode: u32,
     },
+    /// A secret that group or others may read.
+    #[error("{path} is secret and can be read by others (mode {mode:04o}); run: chmod go= {path}")]
+    Readable {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
     /// It belongs to somebody else.
     #[error("{path} belongs to uid {owner}, neither root nor uid {uid}, which we run as; run: chown {uid} {path}")]
     Owner {
@@ -73,6 +81,18 @@ impl Untrusted {
 /// If the file or its directory belongs to somebody else or can be written by others, or the file is not a text of reasonable
 /// size. A sticky directory such as `/tmp` may be written by others: they cannot exchange what is not theirs.
 pub fn read(path: &Path, uid: u32) -> Result<Source, Untrusted> {
+    open_and_read(path, uid, false)
+}
+
+/// Reads a file that only root or `uid` can have written or read.
+///
+/// # Errors
+/// As [`read`], and if its group or others may read it.
+pub(super) fn read_secret(path: &Path, uid: u32) -> Result<Source, Untrusted> {
+    open_and_read(path, uid, true)
+}
+
+fn open_and_read(path: &Path, uid: u32, is_secret: bool) -> Result<Source, Untrusted> {
     let Some(name) = path.file_name() else {
         return Err(Untrusted::NotAFile(path.to_owned()));
     };
@@ -100,6 +120,9 @@ pub fn read(path: &Path, uid: u32) -> Result<Source, Untrusted> {
         return Err(Untrusted::NotAFile(path.to_owned()));
     }
     judge(path, &found, uid, false)?;
+    if is_secret && found.mode() & 0o077 != 0 {
+        return Err(Untrusted::Readable { path: path.to_owned(), mode: found.mode() & 0o7777 });
+    }
 
     let mut bytes = Vec::new();
     file.take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;

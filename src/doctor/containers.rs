@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::Finding;
 use crate::config::{Config, Host, Loaded};
-use crate::engine::{self, Inspect};
+use crate::engine::{Dialer, Inspect};
 use crate::facts::LookUp;
 use crate::install::PUBLIC;
 use crate::listen;
@@ -29,7 +29,7 @@ struct Listed {
 /// Looks at every running container.
 pub(super) async fn examine(loaded: &Loaded, host: &Host, findings: &mut Vec<Finding>) {
     let config = &loaded.config;
-    let inspect = Inspect::new(config.engine.clone());
+    let inspect = Inspect::new(Dialer::new(config.engine.clone()));
     let listed = match inspect.get::<Vec<Listed>>("/containers/json").await {
         Ok(listed) => listed.unwrap_or_default(),
         Err(error) => {
@@ -45,7 +45,7 @@ pub(super) async fn examine(loaded: &Loaded, host: &Host, findings: &mut Vec<Fin
         findings.push(Finding::warn("containers", what, "start the gate once, and run this as root"));
         return;
     };
-    let facts = LookUp::new(inspect, store);
+    let facts = LookUp::new(inspect, store, config.engine.is_here());
     let protected = protected(config);
     let total = listed.len();
     let before = findings.len();
@@ -133,7 +133,7 @@ fn doors(config: &Config) -> impl Iterator<Item = String> {
     let paths = config.doors.iter().filter_map(|door| match &door.address {
         listen::Address::Unix { path, .. } => Some(path.display().to_string()),
         listen::Address::Inherited(_) => Some(PUBLIC.to_owned()),
-        listen::Address::Tcp(_) => None,
+        listen::Address::Tcp(_) | listen::Address::Tls { .. } => None,
     });
     paths.flat_map(|path| {
         let other = path.strip_prefix("/run/").map(|rest| format!("/var/run/{rest}"));
@@ -142,7 +142,7 @@ fn doors(config: &Config) -> impl Iterator<Item = String> {
 }
 
 fn protected(config: &Config) -> Vec<String> {
-    let engine::Address::Unix(engine) = &config.engine;
-    let paths = [engine, &config.audit.journal, &config.audit.keys, &config.state];
-    paths.iter().map(|path| path.display().to_string()).chain(doors(config)).collect()
+    let own = [&config.audit.journal, &config.audit.keys, &config.state].map(AsRef::as_ref);
+    let paths = own.into_iter().chain(config.engine.path());
+    paths.map(|path| path.display().to_string()).chain(doors(config)).collect()
 }

@@ -9,7 +9,7 @@ use super::processes::{Place, Process, listening};
 use super::reach::Reach;
 use crate::config::Config;
 use crate::install::PUBLIC;
-use crate::{engine, listen};
+use crate::listen;
 
 /// Programs that can make containers, and so be root on the host for whoever reaches them.
 const ENGINES: [&str; 6] = ["dockerd", "containerd", "podman", "crio", "buildkitd", "cri-dockerd"];
@@ -39,9 +39,10 @@ pub(super) fn examine(config: &Config, findings: &mut Vec<Finding>) {
     };
     let (gates, engines): (Vec<_>, Vec<_>) = processes.into_iter().partition(|process| process.name == "tidewaiter");
     gate(config, &gates, findings);
-    let engine::Address::Unix(engine) = &config.engine;
-    let mut seen = vec![engine.clone()];
-    socket("engine.socket", "the engine's own socket", engine, findings);
+    let mut seen = Vec::from_iter(config.engine.path().map(PathBuf::from));
+    if let Some(engine) = config.engine.path() {
+        socket("engine.socket", "the engine's own socket", engine, findings);
+    }
     for process in &engines {
         for place in &process.places {
             of_engine(process, place, &mut seen, findings);
@@ -65,7 +66,7 @@ fn gate(config: &Config, gates: &[Process], findings: &mut Vec<Finding>) {
     let paths = config.doors.iter().filter_map(|door| match &door.address {
         listen::Address::Unix { path, .. } => Some(path.clone()),
         listen::Address::Inherited(_) => Some(PUBLIC.into()),
-        listen::Address::Tcp(_) => None,
+        listen::Address::Tcp(_) | listen::Address::Tls { .. } => None,
     });
     for path in paths {
         let is_held = held.iter().any(|place| matches!(place, Place::Unix(held) if same(held, &path)));

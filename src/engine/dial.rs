@@ -1,15 +1,17 @@
 //! Connecting to the engine.
 
 use std::io;
+use std::path::Path;
 use std::time::Duration;
 
-use tokio::net::UnixStream;
+use socket2::SockRef;
+use tokio::net::{TcpStream, UnixStream};
 use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Address;
 use crate::runtime::Stream;
 
-/// How long a connect may take in all. A local engine answers at once or not at all; a full backlog is waited for.
+/// How long a connect may take in all, a TLS handshake included. A local engine answers at once or not at all; a full backlog is waited for.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Pause between tries while the engine's backlog is full.
@@ -43,7 +45,7 @@ impl Dialer {
     /// Opens a connection.
     ///
     /// # Errors
-    /// If nobody listens there, we may not, or the backlog stays full for ten seconds.
+    /// If nobody listens there, we may not, TLS fails, or it takes more than ten seconds.
     pub async fn connect(&self) -> Result<Stream, ConnectError> {
         let deadline = Instant::now() + CONNECT_DEADLINE;
         let timed = timeout_at(deadline, self.connect_patiently()).await;
@@ -53,14 +55,28 @@ impl Dialer {
     }
 
     async fn connect_patiently(&self) -> io::Result<Stream> {
-        let Address::Unix(path) = &self.address;
-        loop {
-            match UnixStream::connect(path).await {
-                // A non-blocking connect to a Unix socket whose backlog is full fails with EAGAIN, where a client's
-                // blocking one would wait; so do we.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(BACKLOG_PAUSE).await,
-                other => return other.map(Stream::Unix),
-            }
+        match &self.address {
+            Address::Unix(path) => connect_unix(path).await.map(Stream::Unix),
+            Address::Tcp(address) => TcpStream::connect(address).await.and_then(prepare).map(Stream::Tcp),
+            Address::Tls(tls) => tls.secure(TcpStream::connect(tls.target()).await.and_then(prepare)?).await,
         }
     }
+}
+
+async fn connect_unix(path: &Path) -> io::Result<UnixStream> {
+    loop {
+        match UnixStream::connect(path).await {
+            // A non-blocking connect to a Unix socket whose backlog is full fails with EAGAIN, where a client's
+            // blocking one would wait; so do we.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => sleep(BACKLOG_PAUSE).await,
+            other => return other,
+        }
+    }
+}
+
+/// Small requests do not wait for the engine's next acknowledgement, and an engine's host that is gone is noticed.
+fn prepare(stream: TcpStream) -> io::Result<TcpStream> {
+    stream.set_nodelay(true)?;
+    SockRef::from(&stream).set_keepalive(true)?;
+    Ok(stream)
 }

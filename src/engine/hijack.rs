@@ -278,7 +278,11 @@ mod tests {
     async fn what_tls_could_not_send_at_once_does_not_wait_for_more() {
         let (ours, client) = tls_pair().await;
         let (engine, mut engines) = UnixStream::pair().unwrap();
-        let relay = tokio::spawn(relay(side(ours), side(Stream::Unix(engine)), Direction::Both));
+        let mut relay = Relay::new(side(ours), side(Stream::Unix(engine)), Direction::Both);
+        let relay = tokio::spawn(async move {
+            relay.run().await;
+            relay.end()
+        });
         // The engine sends more than the way to the client holds, and then is silent.
         let sent = vec![7; 256 * 1024];
         let mut read = vec![0; sent.len()];

@@ -1,17 +1,19 @@
-//! The gate's own questions to the engine, over hyperlocal and a pool of its own; no client's bytes ever go this way.
+//! The gate's own questions to the engine, over connections of its own; no client's bytes ever go this way.
 
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{Request, StatusCode};
+use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper_util::client::legacy::Client;
-use hyper_util::rt::TokioExecutor;
-use hyperlocal::{UnixConnector, Uri};
+use hyper_util::client::legacy::connect::{Connected, Connection};
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
+use tower::util::BoxCloneSyncService;
 
-use super::Address;
+use super::{ConnectError, Dialer};
+use crate::runtime::Stream;
 
 /// How long the engine may take to answer a look-up.
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -39,15 +41,22 @@ pub enum InspectError {
 /// Asks the engine about what it holds.
 #[derive(Debug, Clone)]
 pub struct Inspect {
-    address: Address,
-    client: Client<UnixConnector, Empty<Bytes>>,
+    client: Client<Connector, Empty<Bytes>>,
 }
+
+type Connector = BoxCloneSyncService<Uri, TokioIo<Stream>, ConnectError>;
 
 impl Inspect {
     /// A client for one engine.
-    pub fn new(address: Address) -> Self {
-        let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(true).build(UnixConnector);
-        Self { address, client }
+    pub fn new(dialer: Dialer) -> Self {
+        // There is one engine, whatever the URI says.
+        let connect = tower::service_fn(move |_uri| {
+            let dialer = dialer.clone();
+            async move { dialer.connect().await.map(TokioIo::new) }
+        });
+        let connector = BoxCloneSyncService::new(connect);
+        let client = Client::builder(TokioExecutor::new()).retry_canceled_requests(true).build(connector);
+        Self { client }
     }
 
     /// Asks for one JSON document, `None` if the engine has no such thing. `path` is written as it must stand in a target; it
@@ -64,14 +73,19 @@ impl Inspect {
     }
 
     async fn fetch(&self, path: &str) -> Result<Bytes, InspectError> {
-        let Address::Unix(socket) = &self.address;
-        let mut request = Request::new(Empty::new());
-        *request.uri_mut() = Uri::new(socket, path).into();
+        let request = Request::get(format!("http://docker{path}")).body(Empty::new());
+        let request = request.map_err(|error| InspectError::Answer(error.to_string()))?;
         let answer = self.client.request(request).await?;
         if answer.status() != StatusCode::OK {
             return Err(InspectError::Status(answer.status()));
         }
         let whole = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
         whole.map(http_body_util::Collected::to_bytes).map_err(|error| InspectError::Answer(error.to_string()))
+    }
+}
+
+impl Connection for Stream {
+    fn connected(&self) -> Connected {
+        Connected::new()
     }
 }

@@ -40,13 +40,17 @@ struct Unreachable(InspectError);
 pub struct LookUp {
     inspect: Inspect,
     store: Store,
+    /// Whether the engine's paths are those of this host.
+    paths_are_here: bool,
     engine: Mutex<Option<(Instant, EngineFacts)>>,
 }
 
 impl LookUp {
     /// Look-ups at one engine, and at what this gate has seen made there.
-    pub fn new(inspect: Inspect, store: Store) -> Self {
-        Self { inspect, store, engine: Mutex::new(None) }
+    ///
+    /// Links are followed only where the paths are those of this host: elsewhere the same name may lead anywhere.
+    pub fn new(inspect: Inspect, store: Store, paths_are_here: bool) -> Self {
+        Self { inspect, store, paths_are_here, engine: Mutex::new(None) }
     }
 
     /// Learns what a call names. What could not be learned is told in the answer.
@@ -214,6 +218,9 @@ impl LookUp {
             named.add_path(device);
         }
         named.paths.truncate(MAX_NAMED);
+        if !self.paths_are_here {
+            return Ok(());
+        }
         let asked = std::mem::take(&mut named.paths);
         match follow(asked.clone()).await {
             Some(paths) => {

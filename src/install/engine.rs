@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde::Deserialize;
 
-use crate::engine::{Address, Inspect, InspectError};
+use crate::engine::{Address, Dialer, Inspect, InspectError};
 
 /// What an engine says of itself.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -26,6 +26,6 @@ pub struct EngineState {
 /// # Errors
 /// If nobody answers there, or no engine does.
 pub async fn engine_state(socket: &Path) -> Result<EngineState, InspectError> {
-    let answer = Inspect::new(Address::Unix(socket.to_owned())).get("/info").await?;
+    let answer = Inspect::new(Dialer::new(Address::Unix(socket.to_owned()))).get("/info").await?;
     answer.ok_or_else(|| InspectError::Answer("no /info".to_owned()))
 }

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use super::plan::{CONFIG, File, Found, Live, OURS, POLICY, UNITS};
 use super::{DOOR, MOVED, PUBLIC, engine_state};
 use crate::config::{self, Flags, Host};
-use crate::{engine, listen};
+use crate::listen;
 
 /// Where systemd reads units from, the first first.
 const UNIT_FOLDERS: [&str; 5] =
@@ -118,10 +118,10 @@ fn misfit(path: &Path) -> Option<String> {
     let Ok(loaded) = config::load(&flags, &Host::current()) else {
         return Some(format!("{} has mistakes", path.display()));
     };
-    let engine::Address::Unix(engine) = &loaded.config.engine;
+    let engine = &loaded.config.engine;
     let inherited = listen::Address::Inherited(DOOR.to_owned());
-    if engine != Path::new(MOVED) {
-        return Some(format!("{} looks for the engine at {}", path.display(), engine.display()));
+    if engine.path() != Some(Path::new(MOVED)) {
+        return Some(format!("{} looks for the engine at {engine}", path.display()));
     }
     let door = loaded.config.doors.iter().any(|door| door.address == inherited);
     (!door).then(|| format!("{} has no door fd://{DOOR}", path.display()))

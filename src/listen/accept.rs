@@ -5,12 +5,13 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use nix::errno::Errno;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Door, Listener};
+use super::{Door, HandshakeError, Listener, Names, Tls};
 use crate::runtime::Stream;
 
 /// First pause after the kernel ran out of something; doubled up to [`MAX_PAUSE`].
@@ -33,6 +34,8 @@ pub struct Accepted {
     pub stream: Stream,
     /// The other end's address, on TCP.
     pub remote: Option<SocketAddr>,
+    /// What a TLS door asks for. The handshake is left to whoever serves the connection: it takes as long as its client lets it.
+    pub tls: Option<Arc<Tls>>,
 }
 
 /// Whether a door can take connections.
@@ -54,6 +57,22 @@ enum Kind {
     /// The process or the host has run out of something, the listener is gone, or nothing is known: wait, so that it
     /// cannot spin.
     Listener,
+}
+
+impl Accepted {
+    /// Makes a TLS door's connection TLS; any other is ready.
+    ///
+    /// # Errors
+    /// If it is not TLS, or its client may not come in.
+    pub async fn secure(self, names: Names) -> Result<Stream, HandshakeError> {
+        match (self.stream, self.tls) {
+            (Stream::Tcp(stream), Some(tls)) => {
+                let stream = Box::pin(tls.handshake(stream, names)).await?;
+                Ok(Stream::Tls(Box::new(stream.into())))
+            }
+            (stream, _) => Ok(stream),
+        }
+    }
 }
 
 impl Door {
@@ -96,9 +115,9 @@ impl Door {
         match &self.listener {
             Listener::Unix { listener, .. } | Listener::Inherited { listener, .. } => {
                 let (stream, _unnamed) = listener.accept().await?;
-                Ok(Accepted { stream: Stream::Unix(stream), remote: None })
+                Ok(Accepted { stream: Stream::Unix(stream), remote: None, tls: None })
             }
-            Listener::Tcp(listener) => {
+            Listener::Tcp { listener, tls } => {
                 let (stream, remote) = listener.accept().await?;
                 // Without it small answers wait for the client's next acknowledgement.
                 let options = stream.set_nodelay(true);
@@ -106,7 +125,7 @@ impl Door {
                 if let Err(error) = options.and_then(|()| socket2::SockRef::from(&stream).set_keepalive(true)) {
                     tracing::debug!(%error, door = self.name(), "a connection keeps its default options");
                 }
-                Ok(Accepted { stream: Stream::Tcp(stream), remote: Some(remote) })
+                Ok(Accepted { stream: Stream::Tcp(stream), remote: Some(remote), tls: tls.clone() })
             }
         }
     }

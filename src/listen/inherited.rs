@@ -49,7 +49,8 @@ fn listener(socket: OwnedFd) -> Result<Listener, Why> {
     }
     match address.as_socket() {
         Some(address) if address.ip().is_loopback() => {
-            TcpListener::from_std(socket.into()).map_err(io("cannot watch it")).map(Listener::Tcp)
+            let listener = TcpListener::from_std(socket.into()).map_err(io("cannot watch it"))?;
+            Ok(Listener::Tcp { listener, tls: None })
         }
         Some(_) => Err(Why::NotLoopback),
         None => Err(Why::NotListening),
@@ -70,7 +71,7 @@ mod tests {
         let door = listener(handed.into());
         assert!(matches!(door, Ok(Listener::Inherited { path: Some(found), .. }) if found == path));
         let loopback = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        assert!(matches!(listener(loopback.into()), Ok(Listener::Tcp(_))));
+        assert!(matches!(listener(loopback.into()), Ok(Listener::Tcp { .. })));
 
         let public = std::net::TcpListener::bind("0.0.0.0:0").unwrap();
         assert!(matches!(listener(public.into()), Err(Why::NotLoopback)));

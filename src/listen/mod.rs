@@ -1,11 +1,15 @@
-//! Which door: a Unix socket, plain TCP on loopback, or what a service manager hands over; and an accept loop that never
-//! dies of an accept error.
+//! Which door: a Unix socket, TCP with TLS, plain TCP on loopback, or what a service manager hands over; and an accept loop
+//! that never dies of an accept error.
 
 mod accept;
 mod claim;
 mod inherited;
+mod refusals;
+mod tls;
 
 pub use accept::{AcceptTrouble, Accepted};
+pub use refusals::{Refusal, Refusals, Refused, refusals};
+pub use tls::{Files, HandshakeError, Names, Tls};
 
 use std::fmt;
 use std::io;
@@ -45,6 +49,13 @@ pub enum Address {
     Tcp(SocketAddr),
     /// A socket that the service manager opened, by its name there (`FileDescriptorName=`).
     Inherited(String),
+    /// TLS over TCP, for clients with certificates.
+    Tls {
+        /// Any address.
+        address: SocketAddr,
+        /// What it shows and asks for.
+        tls: Tls,
+    },
 }
 
 /// An open door.
@@ -59,7 +70,7 @@ pub struct Door {
 enum Listener {
     Unix { listener: UnixListener, claim: Claim },
     Inherited { listener: UnixListener, path: Option<PathBuf> },
-    Tcp(TcpListener),
+    Tcp { listener: TcpListener, tls: Option<Arc<Tls>> },
 }
 
 /// A door cannot be opened.
@@ -111,8 +122,12 @@ impl Door {
             Address::Unix { path, mode, owner, group } => {
                 claim::bind(path, *mode, *owner, *group).map(|(listener, claim)| Listener::Unix { listener, claim })
             }
-            Address::Tcp(address) => bind_tcp(*address).map(Listener::Tcp),
             Address::Inherited(name) => inherited::take(name),
+            Address::Tcp(address) if !address.ip().is_loopback() => Err(Why::NotLoopback),
+            Address::Tcp(address) => bind_tcp(*address).map(|listener| Listener::Tcp { listener, tls: None }),
+            Address::Tls { address, tls } => {
+                bind_tcp(*address).map(|listener| Listener::Tcp { listener, tls: Some(Arc::new(tls.clone())) })
+            }
         };
         let name = settings.name.clone();
         match listener {
@@ -131,7 +146,7 @@ impl Door {
         match &self.listener {
             Listener::Unix { claim, .. } => Some(claim.path()),
             Listener::Inherited { path, .. } => path.as_deref(),
-            Listener::Tcp(_) => None,
+            Listener::Tcp { .. } => None,
         }
     }
 
@@ -141,12 +156,30 @@ impl Door {
     }
 }
 
+impl Address {
+    /// Its address on TCP, with TLS or without.
+    pub const fn tcp(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Unix { .. } | Self::Inherited(_) => None,
+            Self::Tcp(address) | Self::Tls { address, .. } => Some(*address),
+        }
+    }
+
+    /// What it shows and asks for, if it speaks TLS.
+    pub const fn tls(&self) -> Option<&Tls> {
+        match self {
+            Self::Unix { .. } | Self::Inherited(_) | Self::Tcp(_) => None,
+            Self::Tls { tls, .. } => Some(tls),
+        }
+    }
+}
+
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix { path, .. } => write!(f, "unix://{}", path.display()),
-            Self::Tcp(address) => write!(f, "tcp://{address}"),
             Self::Inherited(name) => write!(f, "fd://{name}"),
+            Self::Tcp(address) | Self::Tls { address, .. } => write!(f, "tcp://{address}"),
         }
     }
 }
@@ -166,9 +199,6 @@ fn but(names: &[String]) -> String {
 }
 
 fn bind_tcp(address: SocketAddr) -> Result<TcpListener, Why> {
-    if !address.ip().is_loopback() {
-        return Err(Why::NotLoopback);
-    }
     let io = |doing| move |error| Why::Io { doing, error };
     let listener = std::net::TcpListener::bind(address).map_err(|error| {
         if error.kind() == io::ErrorKind::AddrInUse { Why::Live(None) } else { io("cannot listen")(error) }

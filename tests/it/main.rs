@@ -27,4 +27,5 @@ mod rules;
 mod service;
 mod support;
 mod systemd;
+mod tls;
 mod wire;

@@ -37,10 +37,15 @@ impl Engine {
 
     /// Starts an engine for one test; it goes with the value.
     pub(crate) fn own() -> Self {
+        Self::own_with("")
+    }
+
+    /// As [`Engine::own`], with more options of dockerd.
+    pub(crate) fn own_with(options: &str) -> Self {
         // Below the folder of the shared engine: what a killed test leaves there is stopped and removed in the end.
         let shared = Self::shared();
         let dir = tempfile::Builder::new().prefix("own-").tempdir_in(shared.socket.parent().unwrap()).unwrap().keep();
-        script(&["start"], &dir);
+        run(script_command(&["start"], &dir).env("TIDEWAITER_DOCKERD_OPTIONS", options));
         Self { socket: dir.join("docker.sock"), own: Some(dir) }
     }
 
@@ -82,9 +87,18 @@ impl Drop for Engine {
 
 /// Runs `tests/engine.sh ARGS DIR`.
 fn script(args: &[&str], dir: &Path) {
-    let status =
-        Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine.sh")).args(args).arg(dir).status().unwrap();
-    assert!(status.success(), "tests/engine.sh {} {}: {status}", args.join(" "), dir.display());
+    run(&mut script_command(args, dir));
+}
+
+fn script_command(args: &[&str], dir: &Path) -> Command {
+    let mut command = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/engine.sh"));
+    command.args(args).arg(dir);
+    command
+}
+
+fn run(command: &mut Command) {
+    let status = command.status().unwrap();
+    assert!(status.success(), "{command:?}: {status}");
 }
 
 #[test]

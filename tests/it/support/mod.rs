@@ -4,6 +4,7 @@ pub(crate) mod case;
 pub(crate) mod docker;
 pub(crate) mod engine;
 pub(crate) mod gate;
+pub(crate) mod pki;
 pub(crate) mod raw;
 pub(crate) mod table;
 
