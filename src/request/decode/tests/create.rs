@@ -68,14 +68,15 @@ fn every_judged_field_is_read() {
     let body = create_of(
         r#""User":"0","Entrypoint":["e"],"Env":["A=secret=x","B"],"Labels":{"l":"m"},"WorkingDir":"/w","Volumes":{"/v":{}},"ExposedPorts":{"80/tcp":{}},
         "NetworkingConfig":{"EndpointsConfig":{"host":{"DriverOpts":{"k":"v"}}}},"HostConfig":{
-        "VolumesFrom":["a:ro"],"VolumeDriver":"d","Tmpfs":{"/t":"exec"},"PidMode":"host","IpcMode":"container:x",
+        "ContainerIDFile":"/i","VolumesFrom":["a:ro"],"VolumeDriver":"d","Tmpfs":{"/t":"exec"},"PidMode":"host","IpcMode":"container:x",
         "UTSMode":"host","UsernsMode":"host","CgroupnsMode":"private","Cgroup":"container:x","CgroupParent":"/../../x",
         "CapDrop":["ALL"],"DeviceCgroupRules":["a *:* rwm"],"DeviceRequests":[{"Driver":"cdi"},{"Count":-1}],
         "ReadonlyPaths":[],"Sysctls":{"net.core.somaxconn":"1"},"Runtime":"io.containerd.evil.v9",
         "Annotations":{"run.oci.handler":"wasm"},"LogConfig":{"Type":"syslog","Config":{"syslog-address":"unix:///x"}},
         "GroupAdd":["0"],"Links":["a:b"],"PublishAllPorts":true,"RestartPolicy":{"Name":"on-failure","MaximumRetryCount":3},
         "ReadonlyRootfs":true,"Memory":1,"NanoCpus":2,"CpuQuota":3,"PidsLimit":4,"OomKillDisable":true,"OomScoreAdj":-5,
-        "Mounts":[{"Type":"bind","Source":"/s","Target":"/t","ReadOnly":true,"BindOptions":{"Propagation":"rshared"}},
+        "Mounts":[{"Type":"bind","Source":"/s","Target":"/t","ReadOnly":true,"Consistency":"c",
+                   "BindOptions":{"Propagation":"rshared"}},
                   {"Type":"volume","VolumeOptions":{"Subpath":"p","DriverConfig":{"Name":"nfs"}}},
                   {"Type":"image","ImageOptions":{"Subpath":"q"}}]}"#,
     );
