@@ -1,5 +1,6 @@
 //! The composition root: opens the journal, binds every door, owns every task, maps signals.
 
+mod certificates;
 mod reload;
 
 pub use reload::Setup;
@@ -14,7 +15,8 @@ use tokio::time::sleep;
 use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{Service, ServiceBuilder, ServiceExt};
 
-use self::reload::Reloader;
+use self::certificates::Certificates;
+use self::reload::{Part, Reloader};
 use crate::admin::{self, Admin};
 use crate::audit::{Audit, Follower, LifecycleEvent, OpenError};
 use crate::config::Config;
@@ -109,8 +111,9 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         open.spawn(admin::serve(door, admin, Arc::clone(&lookup), drain));
     }
 
-    // What a part is built from is read again; doors with certificates are such a part too.
-    let mut reloader = Reloader::new(setup, audit.clone(), vec![Box::new(audit.clone()), Box::new(Arc::clone(&gate))]);
+    let parts: Vec<Box<dyn Part>> =
+        vec![Box::new(audit.clone()), Box::new(Arc::clone(&gate)), Box::new(Certificates::of(&config))];
+    let mut reloader = Reloader::new(setup, audit.clone(), parts);
     let limit = until_told(&mut termination, &audit, &mut reloader, hangup).await;
     drop(reloader);
     tracing::info!(seconds = limit.as_secs(), "draining");
@@ -247,8 +250,8 @@ async fn serve(
 ) -> Result<(), std::convert::Infallible> {
     let remote = accepted.remote;
     let names = |der: &[u8]| Certificate::parse(der).map(drop).map_err(|error| error.to_string());
-    let stream = match accepted.secure(names).await {
-        Ok(stream) => stream,
+    let (stream, shown) = match accepted.secure(names).await {
+        Ok(secure) => secure,
         Err(error) => {
             refusals.put(remote, error);
             return Ok(());
@@ -256,7 +259,7 @@ async fn serve(
     };
     let mut peer = lookup.identify(&stream, remote).await;
     learn_image(&gate.facts, &mut peer).await;
-    proxy::serve(gate, Client { door, peer }, stream, drain).await;
+    proxy::serve(gate, Client { door, peer }, (stream, shown), drain).await;
     Ok(())
 }
 
@@ -284,7 +287,7 @@ fn protected(config: &Config, doors: &[Door]) -> Vec<String> {
     let engine = match &config.engine {
         engine::Address::Unix(path) => Some(path.as_path()),
         engine::Address::Tcp(_) => None,
-        engine::Address::Tls(tls) => Some(tls.key_file()),
+        engine::Address::Tls(tls) => Some(tls.files().key.as_path()),
     };
     let own = [&config.audit.journal, &config.audit.keys, &config.state].map(PathBuf::as_path);
     let mut paths: Vec<&Path> = own.into_iter().chain(engine).chain(config.admin.as_deref()).collect();

@@ -5,10 +5,12 @@
 //! `proxy/standing.rs`.
 
 use std::convert::Infallible;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
+use super::certificates;
 use crate::audit::{self, Audit, LifecycleEvent, ReloadResult, ReloadTrigger};
 use crate::config::{self, Config, Flags, Host, Limits, Loaded, Report};
 use crate::proxy::{self, Gate, Rules};
@@ -48,7 +50,7 @@ impl Setup {
     /// # Errors
     /// Every mistake of both files and of the flags, warnings included.
     pub fn load(flags: Flags) -> Result<(Self, Vec<Report>), Vec<Report>> {
-        let (files, loaded) = read(&flags);
+        let (files, loaded) = read(&flags, Vec::new());
         let Loaded { config, reports, .. } = loaded?;
         Ok((Self { flags, files, config }, reports))
     }
@@ -59,10 +61,19 @@ impl Setup {
     }
 }
 
-/// The files are looked at before they are read, so that no change of theirs is missed.
-fn read(flags: &Flags) -> (Files, Result<Loaded, Vec<Report>>) {
+/// Reads everything. The files are looked at before they are read, so that no change of theirs is missed; which certificates
+/// there are, beside those in force, stands in one of them.
+fn read(flags: &Flags, mut certificates: Vec<PathBuf>) -> (Files, Result<Loaded, Vec<Report>>) {
     let host = Host::current();
-    (Files::look(config::files(flags, &host)), config::load(flags, &host))
+    loop {
+        let looked = config::files(flags, &host).into_iter().chain(certificates.iter().cloned()).collect();
+        let (files, loaded) = (Files::look(looked), config::load(flags, &host));
+        let named = loaded.as_ref().map(|loaded| loaded.config.certificate_files()).unwrap_or_default();
+        if named.iter().all(|file| certificates.contains(file)) {
+            return (files, loaded);
+        }
+        certificates = named;
+    }
 }
 
 impl Reloader {
@@ -88,8 +99,8 @@ impl Reloader {
     }
 
     async fn reload(&mut self, trigger: ReloadTrigger) {
-        let flags = self.flags.clone();
-        let Ok((files, loaded)) = spawn_blocking(move || read(&flags)).await else {
+        let (flags, certificates) = (self.flags.clone(), self.config.certificate_files());
+        let Ok((files, loaded)) = spawn_blocking(move || read(&flags, certificates)).await else {
             // The runtime is shutting down.
             return;
         };
@@ -172,6 +183,7 @@ impl Changes {
             all.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>()
         };
         let mut changed = named(&taken);
+        changed.extend(certificates::changed(old, new));
         changed.extend(policy.changes_since(&old.policy));
         if changed.len() > MAX_NAMED {
             let more = changed.len() - MAX_NAMED;

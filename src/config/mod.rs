@@ -43,6 +43,21 @@ pub struct Config {
     pub limits: Limits,
 }
 
+impl Config {
+    /// Files with certificates, keys and lists of what was revoked.
+    pub fn certificate_files(&self) -> Vec<PathBuf> {
+        let doors = self.doors.iter().filter_map(|door| door.address.tls()).flat_map(|tls| {
+            let listen::Files { cert, key, client_ca, crl } = tls.files();
+            [Some(cert), Some(key), Some(client_ca), crl.as_ref()].into_iter().flatten()
+        });
+        let engine = self.engine.tls().into_iter().flat_map(|tls| {
+            let engine::Files { ca, cert, key } = tls.files();
+            [ca, cert, key]
+        });
+        doors.chain(engine).cloned().collect()
+    }
+}
+
 /// Limits; all have defaults.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {

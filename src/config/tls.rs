@@ -85,7 +85,8 @@ pub(super) fn engine(
         None => server_name(&name).ok()?,
     };
     let target = engine::Target { host: name, port, server_name };
-    engine::Tls::new(target, authorities?.roots, pair?, key?.value.path)
+    let files = engine::Files { ca: ca?.value.path, cert: cert?.value.path, key: key?.value.path };
+    engine::Tls::new(target, files, authorities?.roots, pair?)
         .map_err(|why| problems.error(span, Bad::new(format!("these files cannot be used: {why}"), "mend them")))
         .ok()
 }

@@ -16,7 +16,7 @@ pub use forward::{EngineConnection, OpenError, Upstream, open};
 pub use half_close::{EngineIo, HalfClose};
 pub use hijack::{Direction, Relay, RelayEnd, Side, raw_head};
 pub use inspect::{Inspect, InspectError};
-pub use tls::{Target, Tls};
+pub use tls::{Files, Target, Tls};
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -39,6 +39,14 @@ impl Address {
         match self {
             Self::Unix(path) => Some(path),
             Self::Tcp(_) | Self::Tls(_) => None,
+        }
+    }
+
+    /// What it asks for and shows, if it speaks TLS.
+    pub const fn tls(&self) -> Option<&Tls> {
+        match self {
+            Self::Unix(_) | Self::Tcp(_) => None,
+            Self::Tls(tls) => Some(tls),
         }
     }
 

@@ -1,7 +1,7 @@
 //! TLS to an engine on another host: it must show a certificate of its CA and of its name, and is shown ours.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use rustls::client::Resumption;
@@ -9,10 +9,11 @@ use rustls::pki_types::ServerName;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, Error, RootCertStore};
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 
 use crate::runtime::Stream;
-use crate::runtime::tls::{ALPN, VERSIONS, provider};
+use crate::runtime::tls::{ALPN, Digest, VERSIONS, digest, provider};
 
 /// Where an engine is, and what it must prove to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,20 +26,39 @@ pub struct Target {
     pub server_name: ServerName<'static>,
 }
 
-/// An engine behind TLS.
+/// An engine behind TLS. Clones are one: renewing any of them renews the engine.
 #[derive(Debug, Clone)]
 pub struct Tls {
     target: Target,
-    key_file: PathBuf,
+    files: Files,
+    terms: Arc<watch::Sender<Terms>>,
+}
+
+/// The files of an engine behind TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// CAs that the engine's certificate must come from.
+    pub ca: PathBuf,
+    /// Our own certificate.
+    pub cert: PathBuf,
+    /// Its key.
+    pub key: PathBuf,
+}
+
+/// What the files held.
+#[derive(Debug, Clone)]
+struct Terms {
     config: Arc<ClientConfig>,
+    digest: Digest,
 }
 
 impl Tls {
-    /// An engine that must show a certificate of `roots`, and is shown ours, whose key is in `key_file`.
+    /// An engine that must show a certificate of `roots`, and is shown ours.
     ///
     /// # Errors
     /// If rustls does not have what is asked for.
-    pub fn new(target: Target, roots: RootCertStore, key: Arc<CertifiedKey>, key_file: PathBuf) -> Result<Self, Error> {
+    pub fn new(target: Target, files: Files, roots: RootCertStore, key: Arc<CertifiedKey>) -> Result<Self, Error> {
+        let digest = digest(&key, &roots, &[]);
         let mut config = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(VERSIONS)?
             .with_root_certificates(roots)
@@ -47,12 +67,23 @@ impl Tls {
         config.alpn_protocols = vec![ALPN.to_vec()];
         // Resumed, an engine's certificate is not looked at again.
         config.resumption = Resumption::disabled();
-        Ok(Self { target, key_file, config: Arc::new(config) })
+        Ok(Self { target, files, terms: Arc::new(watch::Sender::new(Terms { config: Arc::new(config), digest })) })
     }
 
-    /// The file of our own key.
-    pub fn key_file(&self) -> &Path {
-        &self.key_file
+    /// The files it was made from.
+    pub const fn files(&self) -> &Files {
+        &self.files
+    }
+
+    /// Whether another one read the same from the files.
+    pub fn holds_the_same(&self, other: &Self) -> bool {
+        self.terms.borrow().digest == other.terms.borrow().digest
+    }
+
+    /// Takes over what another one read from the files, for every connection that is opened after this.
+    pub fn renew(&self, from: &Self) {
+        let terms = from.terms.borrow().clone();
+        self.terms.send_replace(terms);
     }
 
     /// Host and port.
@@ -61,15 +92,16 @@ impl Tls {
     }
 
     pub(super) async fn secure(&self, stream: TcpStream) -> io::Result<Stream> {
-        let connector = TlsConnector::from(Arc::clone(&self.config));
+        let connector = TlsConnector::from(Arc::clone(&self.terms.borrow().config));
         let stream = connector.connect(self.target.server_name.clone(), stream).await?;
         Ok(Stream::Tls(Box::new(stream.into())))
     }
 }
 
+/// Two are equal if they are made from the same files for the same engine: what is in those may change.
 impl PartialEq for Tls {
     fn eq(&self, other: &Self) -> bool {
-        self.target == other.target && self.key_file == other.key_file
+        self.target == other.target && self.files == other.files
     }
 }
 

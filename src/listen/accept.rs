@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use tokio::time::{Instant, sleep, timeout_at};
 
-use super::{Door, HandshakeError, Listener, Names, Tls};
+use super::{Door, HandshakeError, Listener, Names, Shown, Tls};
 use crate::runtime::Stream;
 
 /// First pause after the kernel ran out of something; doubled up to [`MAX_PAUSE`].
@@ -60,17 +60,17 @@ enum Kind {
 }
 
 impl Accepted {
-    /// Makes a TLS door's connection TLS; any other is ready.
+    /// Makes a TLS door's connection TLS, and tells what its client has shown; any other is ready.
     ///
     /// # Errors
     /// If it is not TLS, or its client may not come in.
-    pub async fn secure(self, names: Names) -> Result<Stream, HandshakeError> {
+    pub async fn secure(self, names: Names) -> Result<(Stream, Option<Shown>), HandshakeError> {
         match (self.stream, self.tls) {
             (Stream::Tcp(stream), Some(tls)) => {
-                let stream = Box::pin(tls.handshake(stream, names)).await?;
-                Ok(Stream::Tls(Box::new(stream.into())))
+                let (stream, shown) = Box::pin(tls.handshake(stream, names)).await?;
+                Ok((Stream::Tls(Box::new(stream.into())), Some(shown)))
             }
-            (stream, _) => Ok(stream),
+            (stream, _) => Ok((stream, None)),
         }
     }
 }

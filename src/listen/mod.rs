@@ -9,7 +9,7 @@ mod tls;
 
 pub use accept::{AcceptTrouble, Accepted};
 pub use refusals::{Refusal, Refusals, Refused, refusals};
-pub use tls::{Files, HandshakeError, Names, Tls};
+pub use tls::{Files, HandshakeError, Names, Shown, Tls};
 
 use std::fmt;
 use std::io;

@@ -1,5 +1,6 @@
 //! TLS in front of a door: only who shows a certificate of the client CA gets in, and every handshake is a full one.
 
+use std::future::pending;
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
@@ -19,7 +20,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use crate::runtime::tls::{ALPN, VERSIONS, provider};
+use crate::runtime::tls::{ALPN, Digest, VERSIONS, digest, provider};
 
 /// From a connection to the end of its handshake: three round trips and a signature, even on a bad line.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -56,6 +57,14 @@ pub struct Tls {
 struct Terms {
     key: Arc<CertifiedKey>,
     clients: Arc<dyn ClientCertVerifier>,
+    digest: Digest,
+}
+
+/// The certificates that a connection was let in by.
+#[derive(Debug)]
+pub struct Shown {
+    chain: Vec<CertificateDer<'static>>,
+    terms: watch::Receiver<Terms>,
 }
 
 /// A handshake came to nothing.
@@ -95,11 +104,12 @@ impl Tls {
         roots: RootCertStore,
         crls: Vec<CertificateRevocationListDer<'static>>,
     ) -> Result<Self, VerifierBuilderError> {
+        let digest = digest(&key, &roots, &crls);
         let clients = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
             .with_crls(crls)
             .enforce_revocation_expiration()
             .build()?;
-        Ok(Self { files, terms: Arc::new(watch::Sender::new(Terms { key, clients })) })
+        Ok(Self { files, terms: Arc::new(watch::Sender::new(Terms { key, clients, digest })) })
     }
 
     /// The files it was made from.
@@ -107,7 +117,13 @@ impl Tls {
         &self.files
     }
 
-    /// Takes over what another one read from the files, for every handshake that begins after this.
+    /// Whether another one read the same from the files.
+    pub fn holds_the_same(&self, other: &Self) -> bool {
+        self.terms.borrow().digest == other.terms.borrow().digest
+    }
+
+    /// Takes over what another one read from the files, for every handshake that begins after this. Open connections are told
+    /// if they would not be let in any more, by [`Shown::refused`].
     pub fn renew(&self, from: &Self) {
         let terms = from.terms.borrow().clone();
         self.terms.send_replace(terms);
@@ -117,8 +133,13 @@ impl Tls {
     ///
     /// # Errors
     /// If it is none, or its client may not come in; the client has been told then.
-    pub async fn handshake(&self, stream: TcpStream, names: Names) -> Result<TlsStream<TcpStream>, HandshakeError> {
-        let Terms { key, clients } = self.terms.borrow().clone();
+    pub async fn handshake(
+        &self,
+        stream: TcpStream,
+        names: Names,
+    ) -> Result<(TlsStream<TcpStream>, Shown), HandshakeError> {
+        let mut terms = self.terms.subscribe();
+        let Terms { key, clients, .. } = terms.borrow_and_update().clone();
         let verifier = Arc::new(Verifier { clients, names, refused: OnceLock::new() });
         let deadline = Instant::now() + DEADLINE;
         let result = match config(key, Arc::clone(&verifier)) {
@@ -126,7 +147,11 @@ impl Tls {
             Ok(config) => {
                 let accept = TlsAcceptor::from(Arc::new(config)).accept(stream).into_fallible();
                 match timeout_at(deadline, accept).await {
-                    Ok(Ok(stream)) => return Ok(stream),
+                    Ok(Ok(stream)) => {
+                        let chain = stream.get_ref().1.peer_certificates();
+                        let chain = chain.unwrap_or_default().iter().map(|der| der.clone().into_owned()).collect();
+                        return Ok((stream, Shown { chain, terms }));
+                    }
                     Ok(Err((error, stream))) => {
                         linger(stream).await;
                         Err(why(&error))
@@ -139,6 +164,22 @@ impl Tls {
         let refused = Arc::into_inner(verifier).and_then(|verifier| verifier.refused.into_inner());
         let (shown, told) = refused.map(|refused| (refused.certificate, refused.why)).unzip();
         Err(HandshakeError { why: told.flatten().unwrap_or(why), shown })
+    }
+}
+
+impl Shown {
+    /// Waits until the door takes the certificates no longer, and says why. It is asked whenever the door is renewed.
+    pub async fn refused(mut self) -> String {
+        while self.terms.changed().await.is_ok() {
+            let clients = Arc::clone(&self.terms.borrow_and_update().clients);
+            if let Some((client, above)) = self.chain.split_first()
+                && let Err(error) = clients.verify_client_cert(client, above, UnixTime::now())
+            {
+                return why(&io::Error::other(error));
+            }
+        }
+        // The door is closed; whoever came in stays.
+        pending().await
     }
 }
 

@@ -27,6 +27,7 @@ use super::refused;
 use super::wire::{Hijack, Wire};
 use crate::audit::Ended;
 use crate::engine::{EngineConnection, Relay, RelayEnd, Side};
+use crate::listen::Shown;
 use crate::peer::Peer;
 use crate::runtime::{Stream, Watch};
 
@@ -41,8 +42,14 @@ pub struct Client {
 
 type ServerConnection = http1::Connection<TokioIo<ClientIo>, Calls>;
 
-/// Serves one client connection to its end.
-pub async fn serve(gate: Arc<Gate>, client: Client, stream: Stream, drain: Watch) {
+/// Serves one client connection to its end, which also comes when its door no longer takes the certificate that was shown.
+pub async fn serve(gate: Arc<Gate>, client: Client, (stream, shown): (Stream, Option<Shown>), drain: Watch) {
+    let mut withdrawn = pin!(async {
+        match shown {
+            Some(shown) => shown.refused().await,
+            None => pending().await,
+        }
+    });
     let client = Arc::new(client);
     let wire = Arc::new(Wire::default());
     let calls = Calls::new(&gate, &client, &wire);
@@ -55,8 +62,8 @@ pub async fn serve(gate: Arc<Gate>, client: Client, stream: Stream, drain: Watch
         .max_headers(MAX_HEADER_LINES)
         .serve_connection(TokioIo::new(ClientIo::new(stream, Arc::clone(&wire))), calls);
     let mut driver = Driver { server, upstream: None, upstream_over: false, wire, slow: None };
-    match driver.run(&gate, drain).await {
-        End::TakenOver(hijack) => driver.take_over(*hijack).await,
+    match driver.run(&gate, drain, withdrawn.as_mut()).await {
+        End::TakenOver(hijack) => driver.take_over(*hijack, withdrawn).await,
         End::Closed(result) => {
             if let Some(closing) = driver.wire.take_closing() {
                 closing.ended(Ended::ClientGone).finish();
@@ -92,7 +99,7 @@ enum End {
     TakenOver(Box<Hijack>),
     /// A head was begun and not ended in time.
     TooSlow,
-    /// The policy has changed against the stream that was open, for a reason.
+    /// The policy has changed against the stream that was open, or the door against the client, for a reason.
     Revoked(String),
 }
 
@@ -107,7 +114,7 @@ pub(super) struct Driver {
 }
 
 impl Driver {
-    async fn run(&mut self, gate: &Gate, drain: Watch) -> End {
+    async fn run(&mut self, gate: &Gate, drain: Watch, mut withdrawn: Pin<&mut impl Future<Output = String>>) -> End {
         let mut drained = pin!(drain.signaled());
         let mut is_draining = false;
         poll_fn(|cx| {
@@ -116,7 +123,10 @@ impl Driver {
                 is_draining = true;
                 Pin::new(&mut self.server).graceful_shutdown();
             }
-            self.poll(cx, gate)
+            match self.poll(cx, gate) {
+                Poll::Pending => withdrawn.as_mut().poll(cx).map(End::Revoked),
+                ended @ Poll::Ready(_) => ended,
+            }
         })
         .await
     }
@@ -183,7 +193,7 @@ impl Driver {
         (parts.io.into_inner().into_inner(), parts.read_buf)
     }
 
-    async fn take_over(self, hijack: Hijack) {
+    async fn take_over(self, hijack: Hijack, withdrawn: Pin<&mut impl Future<Output = String>>) {
         let Some(upstream) = self.upstream else {
             tracing::error!("an answer took the connection over, but its engine connection is gone");
             return;
@@ -203,6 +213,7 @@ impl Driver {
         let revoked = tokio::select! {
             () = relay.run() => None,
             why = revoked => Some(why),
+            why = withdrawn => Some(why),
         };
         let RelayEnd { from_client, to_client, engine_closed } = relay.end();
         let closing = match revoked {

@@ -11,6 +11,7 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{RootCertStore, SupportedProtocolVersion};
+use sha2::{Digest as _, Sha256};
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
 use crate::diagnostic::{Diagnostic, Severity, Source};
@@ -45,6 +46,27 @@ pub struct Authorities {
 /// The cryptography both ends use.
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
+}
+
+/// Tells apart what was read from one set of files and another.
+pub type Digest = [u8; 32];
+
+/// The digest of certificates, of authorities and of lists. A key is in it by its certificate.
+pub fn digest(key: &CertifiedKey, roots: &RootCertStore, crls: &[CertificateRevocationListDer<'_>]) -> Digest {
+    let certificates = key.cert.iter().map(AsRef::as_ref);
+    let authorities =
+        roots.roots.iter().flat_map(|root| [root.subject.as_ref(), root.subject_public_key_info.as_ref()]);
+    let lists = crls.iter().map(AsRef::as_ref);
+    let parts: [Vec<&[u8]>; 3] = [certificates.collect(), authorities.collect(), lists.collect()];
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.len().to_le_bytes());
+        for bytes in part {
+            hash.update(bytes.len().to_le_bytes());
+            hash.update(bytes);
+        }
+    }
+    hash.finalize().into()
 }
 
 /// Reads a certificate and those that lead to its authority, the certificate first.

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Command;
 
 use rcgen::{CertificateParams, ExtendedKeyUsagePurpose, IsCa, SanType, date_time_ymd};
 use rustls::HandshakeKind;
@@ -11,7 +12,7 @@ use serde_json::Value;
 use super::support::docker::{Docker, Said, unique};
 use super::support::engine::Engine;
 use super::support::gate::{Gate, Options};
-use super::support::pki::{Ca, Client, fingerprint};
+use super::support::pki::{Ca, Client, Connection, fingerprint};
 use super::support::{DEADLINE, eventually};
 
 const POLICY: &str = r#"
@@ -47,6 +48,20 @@ impl Remote {
         );
         let options = Options { config: Some(&config), policy: Some(POLICY), ..Options::default() };
         Self { gate: Gate::start(engine, options), port }
+    }
+
+    /// Has the gate read its files again, and returns the record of that.
+    ///
+    /// # Panics
+    /// If they cannot be used.
+    fn reload(&self) -> Value {
+        let said = Command::new(env!("CARGO_BIN_EXE_tidewaiter"))
+            .args(["reload", "--json", "--config"])
+            .arg(self.gate.dir().join("tidewaiter.toml"))
+            .output()
+            .unwrap();
+        assert!(said.status.success(), "{said:#?}");
+        serde_json::from_slice(&said.stdout).unwrap()
     }
 
     /// Runs a script with the docker CLI set up for the TLS door.
@@ -221,6 +236,76 @@ fn hello_of_tls_1_1() -> Vec<u8> {
     let mut record = vec![22, 3, 1, 0, u8::try_from(message.len()).unwrap()];
     record.extend(message);
     record
+}
+
+/// Asks on a connection that stays open, and reads until the answer shows a text.
+fn ask(connection: &mut Connection, target: &str, until: &str) {
+    write!(connection, "GET {target} HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let (mut read, mut byte) = (Vec::new(), [0]);
+    while !read.ends_with(until.as_bytes()) {
+        connection.read_exact(&mut byte).unwrap();
+        read.extend(byte);
+    }
+}
+
+/// Whether the gate closes a connection without another word.
+fn is_closed(connection: &mut Connection) -> bool {
+    let mut rest = Vec::new();
+    // Cut, it ends without TLS's own word for it.
+    let _end = connection.read_to_end(&mut rest);
+    rest.is_empty()
+}
+
+#[test]
+fn a_certificate_that_is_revoked_ends_what_it_had_opened() {
+    let ca = Ca::new("corp CA");
+    let client = |name| Client::new(&ca.client(name, |_params| {}), true, &["http/1.1"]);
+    let (leaver, stayer) = (client("leaver"), client("stayer"));
+    let remote = Remote::new(Engine::shared().socket(), &ca);
+    let mut kept = leaver.connect(remote.port).unwrap();
+    ask(&mut kept, "/_ping", "OK");
+    let mut stream = leaver.connect(remote.port).unwrap();
+    ask(&mut stream, "/v1.41/events", "\r\n\r\n");
+    let mut others = stayer.connect(remote.port).unwrap();
+    ask(&mut others, "/_ping", "OK");
+
+    let same = remote.reload();
+    assert_eq!(same["changed"], serde_json::json!([]), "{same}");
+    ask(&mut kept, "/_ping", "OK");
+
+    ca.revoke(&["leaver"]);
+    let reload = remote.reload();
+    assert_eq!(reload["changed"], serde_json::json!(["listen.remote.tls"]), "{reload}");
+    assert!(is_closed(&mut stream) && is_closed(&mut kept));
+    let outcome = eventually("the end of the stream", || {
+        let is_it = |record: &Value| record["request"]["operation"] == "SystemEvents" && record["stage"] == "outcome";
+        remote.gate.records().into_iter().find(is_it)
+    });
+    assert_eq!(outcome["outcome"]["ended"], "revoked", "{outcome:#}");
+    assert_eq!(outcome["outcome"]["revoked"], "the client's certificate is revoked", "{outcome:#}");
+    leaver.ping(remote.port).unwrap_err();
+    remote.refusal(|record| record["error"].as_str().unwrap().contains("is revoked"));
+
+    ask(&mut others, "/_ping", "OK");
+    stayer.ping(remote.port).unwrap();
+}
+
+#[test]
+fn a_renewed_certificate_is_shown_to_whoever_comes_next() {
+    let ca = Ca::new("corp CA");
+    let client = Client::new(&ca.client("ann", |_params| {}), true, &["http/1.1"]);
+    let remote = Remote::new(Engine::shared().socket(), &ca);
+    let shown = |connection: &Connection| connection.conn.peer_certificates().unwrap()[0].clone().into_owned();
+    let mut before = client.connect(remote.port).unwrap();
+    ca.renew_server();
+    // Nobody told the gate: it has looked at the files.
+    eventually("a reload by a changed file", || {
+        let is_it = |record: &Value| record["event"] == "reload" && record["trigger"] == "file";
+        remote.gate.records().into_iter().find(is_it)
+    });
+    let after = client.connect(remote.port).unwrap();
+    assert_ne!(shown(&before), shown(&after));
+    ask(&mut before, "/_ping", "OK");
 }
 
 #[test]

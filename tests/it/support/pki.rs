@@ -24,6 +24,9 @@ pub(crate) struct Ca {
     issuer: Issuer<'static, KeyPair>,
 }
 
+/// A TLS connection by hand.
+pub(crate) type Connection = StreamOwned<ClientConnection, TcpStream>;
+
 /// What a TLS client by hand offers.
 pub(crate) struct Client {
     config: Arc<ClientConfig>,
@@ -39,10 +42,7 @@ impl Ca {
         let ca = params.self_signed(&key).unwrap();
         let made = Self { dir: tempfile::tempdir().unwrap(), issuer: Issuer::new(params, key) };
         std::fs::write(made.path("ca.pem"), ca.pem()).unwrap();
-        let mut server = named("server");
-        server.subject_alt_names = vec![SanType::IpAddress([127, 0, 0, 1].into())];
-        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
-        made.issue(server, "server-cert.pem", "server-key.pem");
+        made.renew_server();
         made.revoke(&[]);
         made
     }
@@ -61,6 +61,14 @@ impl Ca {
             file("ca.pem"),
             file("crl.pem")
         )
+    }
+
+    /// Another certificate for the server.
+    pub(crate) fn renew_server(&self) {
+        let mut server = named("server");
+        server.subject_alt_names = vec![SanType::IpAddress([127, 0, 0, 1].into())];
+        server.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+        self.issue(server, "server-cert.pem", "server-key.pem");
     }
 
     /// A client's folder, as `DOCKER_CERT_PATH` wants it.
@@ -146,13 +154,18 @@ impl Client {
         Self { config: Arc::new(config) }
     }
 
-    /// Asks for `/_ping` on a connection of its own, and says how the handshake went and what came back.
-    pub(crate) fn ping(&self, port: u16) -> std::io::Result<(HandshakeKind, String)> {
+    /// A connection of its own.
+    pub(crate) fn connect(&self, port: u16) -> std::io::Result<Connection> {
         let mut stream = TcpStream::connect(("127.0.0.1", port))?;
         stream.set_read_timeout(Some(DEADLINE))?;
         let mut session = ClientConnection::new(Arc::clone(&self.config), "127.0.0.1".try_into().unwrap()).unwrap();
         session.complete_io(&mut stream)?;
-        let mut tls = StreamOwned::new(session, stream);
+        Ok(StreamOwned::new(session, stream))
+    }
+
+    /// Asks for `/_ping` on a connection of its own, and says how the handshake went and what came back.
+    pub(crate) fn ping(&self, port: u16) -> std::io::Result<(HandshakeKind, String)> {
+        let mut tls = self.connect(port)?;
         tls.write_all(b"GET /_ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")?;
         let mut answer = String::new();
         tls.read_to_string(&mut answer)?;
