@@ -26,6 +26,17 @@ pub enum Peer {
     Tls(Box<TlsPeer>),
 }
 
+impl Peer {
+    /// Who is behind a call, in a word that no two callers share: user id, certificate, or that it is not known.
+    pub fn caller(&self) -> String {
+        match self {
+            Self::Unix(peer) => peer.uid.map_or_else(|| "unknown".to_owned(), |uid| format!("uid:{uid}")),
+            Self::Tcp(_) => "tcp".to_owned(),
+            Self::Tls(peer) => format!("certificate:{}", peer.certificate.sha256),
+        }
+    }
+}
+
 /// The holder of a client certificate.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsPeer {

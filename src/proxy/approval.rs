@@ -79,12 +79,6 @@ pub(super) async fn settle(
 
 /// Takes out what was approved when the container or exec that the call makes use of was made.
 async fn approved_before(gate: &Gate, call: &Call<'_>, known: &Known, peer: &Peer, verdict: Verdict) -> Verdict {
-    let uid = match peer {
-        Peer::Unix(peer) => peer.uid,
-        Peer::Tcp(_) => None,
-        // Who was approved is kept by uid, and a certificate has none: it is asked for again.
-        Peer::Tls(_) => return verdict,
-    };
     let made = match call.target() {
         Some(Target::Exec(id)) => Some(id),
         Some(Target::Container(_)) => known.container.as_ref().map(|stored| stored.id.as_str()),
@@ -92,7 +86,7 @@ async fn approved_before(gate: &Gate, call: &Call<'_>, known: &Known, peer: &Pee
     };
     let Some(made) = made else { return verdict };
     match gate.store.approved(made).await {
-        Ok(Some(made)) if made.uid == uid => {
+        Ok(Some(made)) if made.caller == peer.caller() => {
             let earlier = Earlier { id: &made.approval, principal: &made.principal, marks: &made.findings };
             verdict.with_earlier(call.asked.operation, earlier)
         }
@@ -108,17 +102,11 @@ async fn approved_before(gate: &Gate, call: &Call<'_>, known: &Known, peer: &Pee
 /// What is to be remembered of what a call makes, if the call took an approval.
 pub(super) fn to_remember(client: &Client, verdict: &Verdict) -> Option<Approved> {
     let Some(Approval::Used { id, .. }) = &verdict.approval else { return None };
-    let uid = match &client.peer {
-        Peer::Unix(peer) => peer.uid,
-        Peer::Tcp(_) => None,
-        // Another's with the same principal must not pass for it.
-        Peer::Tls(_) => return None,
-    };
     Some(Approved {
         made: String::new(),
         approval: id.clone(),
         principal: verdict.principal.clone(),
-        uid,
+        caller: client.peer.caller(),
         findings: verdict.to_approve().map(Finding::mark).collect(),
     })
 }
@@ -138,11 +126,7 @@ fn key(call: &Call<'_>, body: &[u8], known: &Known, verdict: &Verdict, peer: &Pe
     };
     let mut parts = Parts(Sha256::new_with_prefix("tidewaiter approval 1"));
     parts.add(&verdict.principal);
-    parts.add(match peer {
-        Peer::Unix(peer) => peer.uid.map_or_else(|| "unknown".to_owned(), |uid| uid.to_string()),
-        Peer::Tcp(_) => "tcp".to_owned(),
-        Peer::Tls(peer) => peer.certificate.sha256.clone(),
-    });
+    parts.add(peer.caller());
     parts.add(asked.method.as_str());
     parts.add(asked.operation.name());
     if verdict.rewrites() {

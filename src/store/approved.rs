@@ -14,8 +14,8 @@ pub struct Approved {
     pub approval: String,
     /// The principal that made it.
     pub principal: String,
-    /// User id of the caller that made it, if it is known.
-    pub uid: Option<u32>,
+    /// The caller that made it: `uid:998`, `certificate:SHA-256`, `tcp`, or `unknown`.
+    pub caller: String,
     /// The findings that were approved: check, field and detail, separated by tabs.
     pub findings: Vec<String>,
 }
@@ -39,9 +39,21 @@ impl Approved {
             made: text("/outcome/made")?.to_owned(),
             approval: text("/approval/id")?.to_owned(),
             principal: text("/principal/name")?.to_owned(),
-            uid: record.pointer("/peer/uid").and_then(Value::as_u64).and_then(|uid| u32::try_from(uid).ok()),
+            caller: caller(record.get("peer")?)?,
             findings: approved.filter_map(mark).collect(),
         })
+    }
+}
+
+/// The caller, as a record names it.
+fn caller(peer: &Value) -> Option<String> {
+    match peer.get("kind")?.as_str()? {
+        "unix" => Some(match peer.get("uid").and_then(Value::as_u64) {
+            Some(uid) => format!("uid:{uid}"),
+            None => "unknown".to_owned(),
+        }),
+        "tls" => Some(format!("certificate:{}", peer.get("sha256")?.as_str()?)),
+        kind => Some(kind.to_owned()),
     }
 }
 
@@ -62,14 +74,14 @@ impl Store {
         let made = made.to_owned();
         self.with(move |connection| {
             let mut select = connection
-                .prepare_cached("SELECT made, approval, principal, uid, findings FROM approved WHERE made = ?1")?;
+                .prepare_cached("SELECT made, approval, principal, caller, findings FROM approved WHERE made = ?1")?;
             let read = |row: &rusqlite::Row<'_>| {
                 let findings = row.get::<_, String>(4)?.lines().map(ToOwned::to_owned).collect();
                 Ok(Approved {
                     made: row.get(0)?,
                     approval: row.get(1)?,
                     principal: row.get(2)?,
-                    uid: row.get(3)?,
+                    caller: row.get(3)?,
                     findings,
                 })
             };
@@ -80,11 +92,11 @@ impl Store {
 }
 
 pub(super) fn insert(connection: &Connection, approved: &Approved) -> rusqlite::Result<()> {
-    let Approved { made, approval, principal, uid, findings } = approved;
+    let Approved { made, approval, principal, caller, findings } = approved;
     let mut insert = connection.prepare_cached(
-        "INSERT OR REPLACE INTO approved (made, approval, principal, uid, findings) VALUES (?1, ?2, ?3, ?4, ?5)",
+        "INSERT OR REPLACE INTO approved (made, approval, principal, caller, findings) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?;
-    insert.execute(params![made, approval, principal, uid, findings.join("\n")]).map(drop)
+    insert.execute(params![made, approval, principal, caller, findings.join("\n")]).map(drop)
 }
 
 #[cfg(test)]
@@ -98,12 +110,15 @@ mod tests {
         let finding =
             |check: &str, reaction: &str| json!({"check": check, "field": "f", "detail": "d", "reaction": reaction});
         let record = json!({
-            "kind": "call", "stage": "outcome", "principal": {"name": "ci"}, "peer": {"uid": 998}, "outcome": {"made": "abc"},
+            "kind": "call", "stage": "outcome", "principal": {"name": "ci"}, "peer": {"kind": "unix", "uid": 998}, "outcome": {"made": "abc"},
             "verdict": {"findings": [finding("privileged", "approve"), finding("image.latest", "warn")]},
             "approval": {"id": "7f3k", "state": "used"},
         });
         let approved = Approved::from_record(&record).unwrap();
-        assert_eq!((approved.uid, approved.findings.as_slice()), (Some(998), &["privileged\tf\td".to_owned()][..]));
+        assert_eq!(
+            (approved.caller.as_str(), approved.findings.as_slice()),
+            ("uid:998", &["privileged\tf\td".to_owned()][..])
+        );
         for (pointer, value) in
             [("/stage", "intent"), ("/approval/state", "asked"), ("/kind", "approval"), ("/outcome", "none")]
         {

@@ -47,7 +47,7 @@ const APPROVALS: &str = "
         made      TEXT PRIMARY KEY,
         approval  TEXT NOT NULL,
         principal TEXT NOT NULL,
-        uid       INTEGER,
+        caller    TEXT NOT NULL,
         findings  TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
 ";

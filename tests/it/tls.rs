@@ -27,8 +27,15 @@ match = [{ cert-san = "spiffe://corp.example/ops/*" }]
 name = "ci"
 profile = "baseline"
 match = [{ cert-cn = "runner-*.ci.example", cert-issuer = "CN=corp*" }]
+[[principal]]
+name = "trainee"
+profile = "asked"
+match = [{ cert-cn = "trainee-*" }]
 [fallback]
 profile = "restricted"
+[profile.asked]
+extends = "baseline"
+reactions = { "namespace.ipc.host" = "approve" }
 "#;
 
 /// A gate with a TLS door beside its Unix one.
@@ -43,7 +50,7 @@ impl Remote {
         let config = format!(
             "[engine]\naddress = 'unix://{{engine}}'\n[listen.local]\naddress = 'unix://{{dir}}/docker.sock'\n\
              [listen.remote]\naddress = 'tcp://127.0.0.1:{port}'\n{}\n\
-             [audit]\njournal = '{{dir}}/journal.jsonl'\n[state]\ndirectory = '{{dir}}/own'\n",
+             [admin]\naddress = 'unix://{{dir}}/admin.sock'\n[audit]\njournal = '{{dir}}/journal.jsonl'\n[state]\ndirectory = '{{dir}}/own'\n",
             ca.door()
         );
         let options = Options { config: Some(&config), policy: Some(POLICY), ..Options::default() };
@@ -55,13 +62,15 @@ impl Remote {
     /// # Panics
     /// If they cannot be used.
     fn reload(&self) -> Value {
-        let said = Command::new(env!("CARGO_BIN_EXE_tidewaiter"))
-            .args(["reload", "--json", "--config"])
-            .arg(self.gate.dir().join("tidewaiter.toml"))
-            .output()
-            .unwrap();
+        serde_json::from_slice(&self.own(&["reload", "--json"])).unwrap()
+    }
+
+    /// What `tidewaiter ARGS` prints, with the gate's configuration.
+    fn own(&self, args: &[&str]) -> Vec<u8> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidewaiter"));
+        let said = command.args(args).arg("--config").arg(self.gate.dir().join("tidewaiter.toml")).output().unwrap();
         assert!(said.status.success(), "{said:#?}");
-        serde_json::from_slice(&said.stdout).unwrap()
+        said.stdout
     }
 
     /// Runs a script with the docker CLI set up for the TLS door.
@@ -306,6 +315,24 @@ fn a_renewed_certificate_is_shown_to_whoever_comes_next() {
     let after = client.connect(remote.port).unwrap();
     assert_ne!(shown(&before), shown(&after));
     ask(&mut before, "/_ping", "OK");
+}
+
+#[test]
+fn what_was_approved_for_one_certificate_runs_and_not_for_another() {
+    let ca = Ca::new("corp CA");
+    let (one, other) = (ca.client("trainee-1", |_params| {}), ca.client("trainee-2", |_params| {}));
+    let engine = Engine::shared();
+    let remote = Remote::new(engine.socket(), &ca);
+    let name = unique("trainee");
+    let run = format!("docker run --name {name} --ipc host busybox:1.0 echo ran");
+    let asked = remote.docker(&one, &run);
+    let (_, rest) = asked.stderr.split_once("`tidewaiter approve ").unwrap_or_else(|| panic!("{asked:#?}"));
+    remote.own(&["approve", rest.split('`').next().unwrap()]);
+    assert_eq!(ok(&remote.docker(&one, &run)), "ran");
+    assert_eq!(ok(&remote.docker(&one, &format!("docker start -a {name}"))), "ran", "as often as it likes");
+    let refused = remote.docker(&other, &format!("docker start {name}"));
+    assert!(refused.stderr.contains("needs approval for trainee (profile asked): namespace.ipc.host"), "{refused:#?}");
+    Docker::at(engine.socket()).ok(&["rm", &name]);
 }
 
 #[test]
