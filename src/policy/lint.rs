@@ -7,6 +7,7 @@ use super::mount::Paths;
 use super::profile::Profile;
 use super::{Check, Reaction, raw};
 use crate::diagnostic::Diagnostic;
+use crate::request::Class;
 
 /// Looks over a file whose profiles are resolved.
 pub(super) fn check(file: &File, profiles: &BTreeMap<String, Profile>) -> Vec<Diagnostic> {
@@ -31,6 +32,7 @@ pub(super) fn check(file: &File, profiles: &BTreeMap<String, Profile>) -> Vec<Di
         let is_trusted = !users.is_empty() && users.iter().all(|admin| *admin);
         if !is_trusted {
             unread(raw, profile, &mut found);
+            built(raw, profile, &mut found);
             set_uid(raw, profile, &mut found);
         }
     }
@@ -103,6 +105,16 @@ fn unenforced(raw: &raw::Profile, profile: &Profile, found: &mut Vec<Diagnostic>
             let message = format!("what is not on this list passes too; set \"{}\" = \"deny\"", check.id());
             found.push(warning(first.span(), &message));
         }
+    }
+}
+
+/// What a Dockerfile names is the engine's to fetch and run: no list is held against it.
+fn built(raw: &raw::Profile, profile: &Profile, found: &mut Vec<Diagnostic>) {
+    let list = raw.images.as_ref().and_then(|list| list.first());
+    let builds = profile.opens(Class::Build) || profile.opens(Class::BuildSession);
+    if let Some(first) = list.filter(|_| builds && profile.reaction(Check::ImageNotAllowed) >= Reaction::Approve) {
+        let message = "images off this list can still be run in builds; list 'api' without \"build\", or trust who has this profile";
+        found.push(warning(first.span(), message));
     }
 }
 

@@ -92,6 +92,7 @@ mode = "enforce"
 profile = "site"
 [profile.site]
 images = ["busybox:1.0"]
+api = ["containers"]
 [profile.site.reactions]
 "image.not-allowed" = "approve"
 "#;

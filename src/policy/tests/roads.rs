@@ -234,6 +234,19 @@ fn a_list_that_nothing_enforces_is_warned_of() {
 }
 
 #[test]
+fn a_list_that_builds_lead_around_is_warned_of() {
+    let warned = |api: &str, admin: bool| {
+        let text = format!(
+            "version = 1\n[[principal]]\nname = \"a\"\nadmin = {admin}\nprofile = \"own\"\nmatch = [{{ uid = 1 }}]\n[profile.own]\n\
+             images = [\"busybox\"]\napi = [{api}]\n[profile.own.reactions]\n\"image.not-allowed\" = \"deny\"\n"
+        );
+        mistakes(&text).iter().any(|said| said.contains("can still be run in builds"))
+    };
+    assert!(warned("\"containers\", \"build\"", false) && warned("\"build.session\"", false));
+    assert!(!warned("\"containers\"", false) && !warned("\"build\"", true));
+}
+
+#[test]
 fn what_never_applies_is_warned_of() {
     let text = r#"
 version = 1
