@@ -137,13 +137,21 @@ pub fn install(found: &Found, stop_containers: bool) -> Result<Vec<Action>, Vec<
     if moves {
         running(live, stop_containers, &mut refusals);
         // docker.service requires the socket and restarts with it, and so does what requires docker.service.
-        actions.push(Action::Systemctl(vec!["restart", "docker.socket"]));
+        actions.extend(restart_docker());
     }
     if live.is_some_and(|live| !live.active) {
         // Not start: an earlier try may have left the socket failed.
         actions.push(systemctl("restart"));
     }
     if refusals.is_empty() { Ok(actions) } else { Err(refusals) }
+}
+
+/// Its units may have been restarted so often just now that systemd would refuse the next time.
+fn restart_docker() -> [Action; 2] {
+    [
+        Action::Systemctl(vec!["reset-failed", "docker.socket", "docker.service"]),
+        Action::Systemctl(vec!["restart", "docker.socket"]),
+    ]
 }
 
 /// What it takes to give Docker its place back; nothing if it has it. Journal and state stay.
@@ -176,7 +184,7 @@ pub fn uninstall(found: &Found, stop_containers: bool) -> Result<Vec<Action>, Ve
     actions.push(Action::Systemctl(vec!["daemon-reload"]));
     if moves {
         running(live, stop_containers, &mut refusals);
-        actions.push(Action::Systemctl(vec!["restart", "docker.socket"]));
+        actions.extend(restart_docker());
         // Its RemoveOnStop= was in the override, which is gone by now.
         actions.push(Action::Remove(MOVED.into()));
         actions.extend(Path::new(MOVED).parent().map(|folder| Action::RemoveFolder(folder.to_owned())));

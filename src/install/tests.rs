@@ -67,6 +67,7 @@ fn an_installation_is_undone_exactly_and_done_only_once() {
             "write /etc/systemd/system/docker.socket.d/tidewaiter.conf",
             "daemon-reload",
             "enable tidewaiter.socket tidewaiter.service",
+            "reset-failed docker.socket docker.service",
             "restart docker.socket",
             "restart tidewaiter.socket tidewaiter.service",
         ]
