@@ -4,7 +4,7 @@ SHELL := /bin/bash
 N ?= 20000
 SEED ?= 1
 
-.PHONY: help run build test engines podman lint fmt bench fuzz deny deb setup clean
+.PHONY: help run build test engines podman lint fmt bench fuzz deny deb takeover setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -59,6 +59,9 @@ deny: ## Check licences, sources, duplicates and advisories of the dependencies 
 deb: build ## Make a Debian package in target/debian (needs cargo-deb: cargo install cargo-deb --locked)
 	target/release/tidewaiter generate target/package
 	cargo deb --locked --no-build
+
+takeover: deb ## Boot Debian 12 and 13 under systemd and put the gate in Docker's place there (root; fetches both)
+	for suite in bookworm trixie; do tests/takeover.sh "$$(ls -t target/debian/*.deb | head -1)" $$suite || exit; done
 
 setup: ## Install what building and testing need and this machine lacks (apt)
 	@tests/engine.sh setup
