@@ -97,7 +97,6 @@ step "Docker alone ($(docker version --format '{{.Server.Version}}'), $(systemct
 docker run -d --name long --network none busybox:1.0 sleep 10000 >/dev/null || echo "  containers do not start here"
 docker create --name made --network none busybox:1.0 true >/dev/null
 state
-own >/tmp/before
 
 step "the package is installed; nothing is taken over"
 must "dpkg -i" dpkg -i /tidewaiter.deb
@@ -105,6 +104,7 @@ must "the units are clean" systemd-analyze verify --man=no /lib/systemd/system/t
 must "neither is enabled" not systemctl is-enabled tidewaiter.socket tidewaiter.service
 must "the doctor sees a way around" not tidewaiter doctor
 state
+own >/tmp/before
 
 step "install is refused while it would stop containers, and says how not to"
 if [ -n "$(docker ps -q)" ]; then
@@ -175,6 +175,7 @@ state
 step "purge"
 must "dpkg -P" dpkg -P tidewaiter
 must "no program is left" not test -e /usr/bin/tidewaiter
+must "no configuration is left" not test -e /etc/tidewaiter
 must "no unit is left" not test -e /lib/systemd/system/tidewaiter.service
 must "the records are kept" test -s /var/log/tidewaiter/journal.jsonl
 must "Docker answers" docker version
