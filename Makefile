@@ -4,7 +4,9 @@ SHELL := /bin/bash
 N ?= 20000
 SEED ?= 1
 
-.PHONY: help run build test engines podman lint fmt bench fuzz deny deb takeover setup clean
+MUSL = $(shell uname -m)-unknown-linux-musl
+
+.PHONY: help run build test engines podman lint fmt bench fuzz deny deb static sbom takeover setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -59,6 +61,14 @@ deny: ## Check licences, sources, duplicates and advisories of the dependencies 
 deb: build ## Make a Debian package in target/debian (needs cargo-deb: cargo install cargo-deb --locked)
 	target/release/tidewaiter generate target/package
 	cargo deb --locked --no-build
+
+static: setup ## Build a binary that needs no library of the host (needs musl-tools and the Rust target for musl)
+	@command -v musl-gcc >/dev/null || { echo 'musl-gcc is missing: apt-get install musl-tools' >&2; exit 1; }
+	CC_$(subst -,_,$(MUSL))=musl-gcc cargo build --release --locked --target $(MUSL)
+
+sbom: ## Write what the program is made of as CycloneDX to target/tidewaiter.cdx.json (needs cargo-cyclonedx)
+	cargo cyclonedx --format json --spec-version 1.5 --override-filename tidewaiter.cdx
+	mv tidewaiter.cdx.json target/
 
 takeover: deb ## Boot Debian 12 and 13 under systemd and put the gate in Docker's place there (root; fetches both)
 	for suite in bookworm trixie; do tests/takeover.sh "$$(ls -t target/debian/*.deb | head -1)" $$suite || exit; done
