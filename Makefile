@@ -40,6 +40,7 @@ podman: setup ## Run what judges requests against Podman's Docker-compatible soc
 lint: ## Check format, clippy and the shell scripts; warnings are errors
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
+	cargo clippy --manifest-path fuzz/Cargo.toml --target-dir target -- -D warnings
 	@if command -v shellcheck >/dev/null; then shellcheck .ci/run examples/*.sh tests/*.sh; \
 	else echo 'shellcheck is not installed: the scripts were not checked' >&2; fi
 

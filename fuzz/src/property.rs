@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version};
 use tidewaiter::diagnostic::Source;
 use tidewaiter::peer::{Peer, UnixPeer};
-use tidewaiter::policy::{Check, Facts, Known, Policy, judge};
+use tidewaiter::policy::{CheckId, Facts, Known, Policy, judge};
 use tidewaiter::request::{self, Asked, Call, Head, Irregular};
 
 use crate::engine::Reading;
@@ -186,7 +186,7 @@ impl Gate {
         let found = self.findings(&read.call);
         for json in [Some(reading.flat.as_str()), later].into_iter().flatten() {
             let missed = self.findings(&Call::decode(read.call.asked, json.as_bytes())).into_iter();
-            let missed: Vec<_> = missed.filter(|check| !found.contains(check)).map(Check::id).collect();
+            let missed: Vec<_> = missed.filter(|check| !found.contains(check)).map(|check| check.id().to_owned()).collect();
             if !missed.is_empty() {
                 wrong.push(format!("does not find {}", missed.join(", ")));
             }
@@ -194,7 +194,7 @@ impl Gate {
         Ok(wrong)
     }
 
-    fn findings(&self, call: &Call<'_>) -> BTreeSet<Check> {
+    fn findings(&self, call: &Call<'_>) -> BTreeSet<CheckId> {
         let facts = Facts { now: jiff::Timestamp::UNIX_EPOCH, protected: &[], known: Known::NOTHING };
         judge(&self.policy, &self.peer, call, &facts).findings.into_iter().map(|finding| finding.check).collect()
     }
