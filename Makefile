@@ -6,7 +6,7 @@ SEED ?= 1
 
 MUSL = $(shell uname -m)-unknown-linux-musl
 
-.PHONY: help run build test engines podman lint fmt bench fuzz deny deb static sbom takeover setup clean
+.PHONY: help run build test ocsf engines podman lint fmt bench fuzz deny deb static sbom takeover setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -20,6 +20,16 @@ build: setup ## Build the release binary
 
 test: setup ## Run every test beside a fresh Docker Engine of its own
 	tests/engine.sh with cargo test --locked
+
+# Each version that `journal export --ocsf-version` takes and the validator has.
+OCSF = 1.5.0 1.6.0 1.7.0 1.8.0
+
+ocsf: ## Hold exported records against the published OCSF schemas (needs python3-venv and PyPI)
+	cargo build --locked
+	test -x target/ocsf/bin/pip || python3 -m venv target/ocsf
+	target/ocsf/bin/pip install -q ocsf-json-schema==1.2.0 jsonschema==4.* py-ocsf-models==0.10.0
+	set -o pipefail; for version in $(OCSF); do target/debug/tidewaiter journal export tests/data/records.jsonl \
+		--format ocsf --ocsf-version $$version | target/ocsf/bin/python tests/ocsf.py || exit; done
 
 # Where the rows of each engine are kept, to be compared.
 TABLES = $(CURDIR)/target/engines

@@ -59,6 +59,7 @@ const PURE: &[&str] = &[
     "audit/redact",
     "audit/chain",
     "watch/kernel",
+    "sink/formats",
     "install/plan",
     "install/unit",
 ];

@@ -9,7 +9,7 @@ use clap::Subcommand;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
-use super::{BAD_CONFIG, NO, check, print};
+use super::{BAD_CONFIG, NO, check, export, print};
 use crate::audit::{Follower, PublicKey, Report, files, public_key_file, verify};
 use crate::config::{self, Host, Records};
 
@@ -61,11 +61,13 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print every record in the words of another system, one event a line
+    Export(export::Args),
 }
 
 /// Which journal.
 #[derive(Debug, clap::Args)]
-struct Place {
+pub(super) struct Place {
     /// The journal, beside which those that were set aside are found [default: the one of the configuration]
     file: Option<PathBuf>,
     /// Configuration file [default: /etc/tidewaiter/tidewaiter.toml, if it is there]
@@ -75,14 +77,14 @@ struct Place {
 
 /// A journal, and the key it is verified with unless another is given.
 #[derive(Debug)]
-struct Found {
-    journal: PathBuf,
+pub(super) struct Found {
+    pub(super) journal: PathBuf,
     key: Option<PathBuf>,
 }
 
 /// Why there is nothing to print.
 #[derive(Debug)]
-enum Failure {
+pub(super) enum Failure {
     Config(Vec<config::Report>),
     Io(io::Error),
 }
@@ -95,7 +97,7 @@ impl From<io::Error> for Failure {
 
 impl Place {
     /// A file that is named wins; it may be another host's, so that our key is taken for our own journal only.
-    fn find(self, host: &Host) -> Result<Found, Failure> {
+    pub(super) fn find(self, host: &Host) -> Result<Found, Failure> {
         let is_asked = self.config.is_some();
         let file = self.file.map(|file| host.directory.join(file));
         match (config::records(self.config, host), file) {
@@ -153,6 +155,10 @@ fn obey(command: Command, host: &Host, out: &mut impl Write) -> Result<bool, Fai
         }
         Command::Follow { place, json } => {
             follow(&place.find(host)?.journal, json, out)?;
+            Ok(true)
+        }
+        Command::Export(args) => {
+            export::run(args, host, out)?;
             Ok(true)
         }
     }
@@ -310,7 +316,7 @@ fn since(text: &str) -> Result<Timestamp, String> {
     Timestamp::now().checked_sub(ago.abs()).map_err(|_too_long| wanted())
 }
 
-fn named(path: &Path, why: &str) -> io::Error {
+pub(super) fn named(path: &Path, why: &str) -> io::Error {
     io::Error::other(format!("{}: {why}", path.display()))
 }
 

@@ -6,6 +6,7 @@ mod approve;
 mod check;
 mod compat;
 mod doctor;
+mod export;
 mod generate;
 mod install;
 mod journal;
