@@ -24,7 +24,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         ],
     ),
     ("cli", &["app", "config", "request", "policy", "audit", "store", "watch", "sink", "admin", "install", "doctor"]),
-    ("config", &["listen", "policy", "engine", "audit", "sys"]),
+    ("config", &["listen", "policy", "engine", "audit", "sink", "sys"]),
     ("diagnostic", &[]),
     ("listen", &["sys"]),
     ("peer", &["sys"]),
@@ -36,7 +36,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("audit", &["peer", "request", "policy"]),
     ("store", &[]),
     ("watch", &["request", "policy", "engine", "audit", "store", "sys"]),
-    ("sink", &["audit"]),
+    ("sink", &["audit", "sys"]),
     ("admin", &["listen", "peer", "audit", "store"]),
     ("install", &["config", "listen", "engine"]),
     (

@@ -26,10 +26,14 @@ use crate::listen::{self, AcceptTrouble, Accepted, BindError, Door, Refusal, Ref
 use crate::peer::{self, Certificate, Lookup, Peer};
 use crate::proxy::{self, Client, Gate};
 use crate::runtime::{self, Hangup, Live, Termination, Watch};
+use crate::sink::{Sinks, Target};
 use crate::store::{Approved, Launch, Store, StoreError};
 
 /// How long the journal may take to close, once the streams are drained.
 const CLOSING: Duration = Duration::from_secs(10);
+
+/// How long sinks may take for the last records, once the journal is closed.
+const DELIVERING: Duration = Duration::from_secs(5);
 
 /// The program cannot run.
 #[derive(Debug, thiserror::Error)]
@@ -43,6 +47,9 @@ pub enum RunError {
     /// The journal cannot be read for it.
     #[error("cannot read the journal for who made what: {0}")]
     Records(std::io::Error),
+    /// No sinks.
+    #[error("cannot begin to deliver records to sinks: {0}")]
+    Sinks(std::io::Error),
     /// A door cannot be opened.
     #[error(transparent)]
     Door(#[from] BindError),
@@ -92,6 +99,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         calls: GlobalConcurrencyLimitLayer::new(config.limits.calls),
     });
     let lookup = Arc::new(Lookup::new());
+    let sinks = Sinks::start(&config.sinks, &config.audit.journal, &config.state, &audit).map_err(RunError::Sinks)?;
     let (trigger, drain) = runtime::channel();
     let mut open = JoinSet::new();
     for door in doors {
@@ -119,15 +127,21 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     tracing::info!(seconds = limit.as_secs(), "draining");
     audit.lifecycle(LifecycleEvent::Drain { reason: "signal".into(), open: audit.stats().open }).await;
     trigger.drain();
+    drained(open, limit, &mut termination).await;
+    drop(gate);
+    audit.close().await;
+    sinks.end(DELIVERING).await;
+    Ok(())
+}
+
+/// Waits for what is open, to a deadline or until it is asked for again, and cuts the rest.
+async fn drained(mut open: JoinSet<()>, limit: Duration, termination: &mut Termination) {
     tokio::select! {
         () = async { while open.join_next().await.is_some() {} } => {}
         () = sleep(limit) => tracing::warn!("streams are still open at the deadline and are cut"),
         () = termination.requested() => tracing::warn!("asked again; open streams are cut"),
     }
     open.shutdown().await;
-    drop(gate);
-    audit.close().await;
-    Ok(())
 }
 
 /// Is open until it is told to end, reloads meanwhile, and shows the service manager that it lives. Returns how long streams
@@ -140,7 +154,7 @@ async fn until_told(termination: &mut Termination, audit: &Audit, reloader: &mut
         never = reloader.run(hangup) => match never {},
     }
     let drain = reloader.config().limits.drain;
-    runtime::notify::stopping(drain + CLOSING);
+    runtime::notify::stopping(drain + CLOSING + DELIVERING);
     drain
 }
 
@@ -293,6 +307,11 @@ fn protected(config: &Config, doors: &[Door]) -> Vec<String> {
     let mut paths: Vec<&Path> = own.into_iter().chain(engine).chain(config.admin.as_deref()).collect();
     paths.extend(doors.iter().filter_map(Door::path));
     paths.extend(config.doors.iter().filter_map(|door| Some(door.address.tls()?.files().key.as_path())));
+    let sinks = config.sinks.iter().filter_map(|sink| match &sink.target {
+        Target::Tls(tls) => Some(tls.files().iter().map(PathBuf::as_path)),
+        Target::Journald(_) | Target::Unix(_) | Target::Tcp(..) => None,
+    });
+    paths.extend(sinks.flatten());
     // By the name it has here, and by where that leads: a bind may name either.
     let real = paths.iter().filter_map(|path| path.canonicalize().ok());
     let mut protected: Vec<String> =

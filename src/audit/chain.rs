@@ -147,6 +147,12 @@ pub(super) fn seq(line: &[u8]) -> Option<u64> {
     (number.to_string() == digits).then_some(number)
 }
 
+/// The hash a line ends with, unchecked.
+pub(super) fn hash(line: &[u8]) -> Option<&str> {
+    let field = line.get(line.len().checked_sub(HASH_FIELD)?..)?;
+    str::from_utf8(field.strip_prefix(HASH)?.strip_suffix(CLOSE)?).ok()
+}
+
 /// What a checkpoint's signature covers, besides the chain itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Claim<'a> {

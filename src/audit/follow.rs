@@ -42,6 +42,11 @@ impl Line {
     pub fn record(&self) -> Option<serde_json::Value> {
         serde_json::from_slice(&self.bytes).ok()
     }
+
+    /// Its hash; `None` if it does not end like a journal line.
+    pub fn hash(&self) -> Option<&str> {
+        chain::hash(&self.bytes)
+    }
 }
 
 #[derive(Debug)]
@@ -65,6 +70,25 @@ impl Follower {
         let current = match set_aside(journal)?.first() {
             Some((_, oldest)) => Current::open(oldest)?,
             None => Current::open(journal)?,
+        };
+        Ok(Self { journal: journal.to_owned(), current, changes: None })
+    }
+
+    /// Follows from the beginning of the file that holds record `seq`, or from the oldest line that is kept if it is no longer
+    /// there.
+    ///
+    /// # Errors
+    /// If there is no journal, or it cannot be read.
+    pub fn open_near(journal: &Path, seq: u64) -> io::Result<Self> {
+        let newest = Current::open(journal)?;
+        let current = if newest.first.is_some_and(|first| first <= seq) {
+            newest
+        } else {
+            let files = set_aside(journal)?;
+            match files.iter().rfind(|(first, _)| *first <= seq).or(files.first()) {
+                Some((_, path)) => Current::open(path)?,
+                None => newest,
+            }
         };
         Ok(Self { journal: journal.to_owned(), current, changes: None })
     }

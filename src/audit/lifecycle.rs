@@ -68,6 +68,29 @@ pub enum LifecycleEvent {
         /// The first mistake: its file, line and column, and what is wrong.
         error: Option<String>,
     },
+    /// A sink no longer takes records. Said once, however often it is tried again.
+    SinkDown {
+        /// Name of the sink.
+        sink: String,
+        /// Why.
+        error: String,
+    },
+    /// A sink takes records again; it is given all since those it had.
+    SinkUp {
+        /// Name of the sink.
+        sink: String,
+    },
+    /// Records that a sink will never get.
+    SinkGap {
+        /// Name of the sink.
+        sink: String,
+        /// How many; `None` if that cannot be known.
+        lost: Option<u64>,
+        /// Number of the last record before them.
+        after: u64,
+        /// Why.
+        reason: String,
+    },
     /// The gate was told to stop, and waits for its streams.
     Drain {
         /// What told it: the signal's name.

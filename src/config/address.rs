@@ -24,6 +24,14 @@ pub(super) enum Engine {
     Tls(String, u16),
 }
 
+/// Where records are sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Server {
+    Unix(PathBuf),
+    /// A host and its port.
+    Tcp(String, u16),
+}
+
 /// Reads the address of a door; a relative path starts from `base`.
 pub(super) fn door(text: &str, base: &Path, is_tls: bool) -> Result<Place, Bad> {
     match scheme(text) {
@@ -67,6 +75,27 @@ pub(super) fn admin(text: &str, base: &Path) -> Result<PathBuf, Bad> {
             "write unix:// and a path",
         )),
         Some(_) | None => Err(unreadable(text, base, "unix:///run/tidewaiter/admin.sock")),
+    }
+}
+
+/// Reads the address of the system's journal; a relative path starts from `base`.
+pub(super) fn journald(text: &str, base: &Path) -> Result<PathBuf, Bad> {
+    match scheme(text) {
+        Some(("unix", rest)) => unix(rest, base),
+        Some(_) | None => Err(unreadable(text, base, "unix:///run/systemd/journal/socket")),
+    }
+}
+
+/// Reads the address of a server of syslog; a relative path starts from `base`.
+pub(super) fn syslog(text: &str, base: &Path, is_tls: bool) -> Result<Server, Bad> {
+    match scheme(text) {
+        Some(("unix", _)) if is_tls => Err(Bad::new("a unix:// address has no TLS", "remove 'tls', or write tcp://")),
+        Some(("unix", rest)) => unix(rest, base).map(Server::Unix),
+        Some(("tcp", rest)) => host_and_port(rest).map(|(host, port)| Server::Tcp(host, port)),
+        Some(("udp", rest)) => {
+            Err(Bad::new("syslog over UDP loses messages and says nothing of it", format!("write \"tcp://{rest}\"")))
+        }
+        Some(_) | None => Err(unreadable(text, base, "unix:///dev/log or tcp://siem.example.com:6514")),
     }
 }
 

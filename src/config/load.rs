@@ -186,6 +186,7 @@ fn assemble(draft: Draft, policy: Policy, places: Places) -> Config {
             // A call in work and one that waits on every connection, and what streams on after its head.
             capacity: limits.connections.saturating_mul(2).saturating_add(limits.calls),
         },
+        sinks: draft.sinks,
         admin: places.admin,
         state: places.state,
         limits,

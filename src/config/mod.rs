@@ -7,6 +7,7 @@ mod address;
 mod host;
 mod load;
 mod sections;
+mod sink;
 mod table;
 mod tls;
 pub mod trusted;
@@ -19,7 +20,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::policy::Policy;
-use crate::{audit, engine, listen};
+use crate::{audit, engine, listen, sink as sinks};
 
 pub use host::Host;
 pub use load::{Flags, Loaded, Records, Report, admin_socket, files, load, records};
@@ -35,6 +36,8 @@ pub struct Config {
     pub policy: Policy,
     /// The journal.
     pub audit: audit::Settings,
+    /// Where records go beside the journal.
+    pub sinks: Vec<sinks::Settings>,
     /// The admin socket, if there is to be one.
     pub admin: Option<PathBuf>,
     /// State directory.

@@ -9,10 +9,10 @@ use toml::de::DeTable;
 use super::address::{self, Place};
 use super::table::{At, Problems, Table};
 use super::value::{self, Bad, nearest};
-use super::{Host, Limits, tls};
+use super::{Host, Limits, sink, tls};
 use crate::audit::{Level, Levels, OnFailure, Rotate, SyncPolicy};
 use crate::diagnostic::{Diagnostic, Severity, Source};
-use crate::{engine, listen};
+use crate::{engine, listen, sink as sinks};
 
 const SECTIONS: &[&str] = &["policy", "engine", "listen", "audit", "state", "limits", "watch", "sink", "admin"];
 const ENGINE: &[&str] = &["address", "tls"];
@@ -35,6 +35,7 @@ pub(super) struct Draft {
     pub(super) rotate: Rotate,
     pub(super) state: Option<PathBuf>,
     pub(super) admin: Option<PathBuf>,
+    pub(super) sinks: Vec<sinks::Settings>,
     pub(super) limits: Limits,
 }
 
@@ -51,6 +52,7 @@ impl Default for Draft {
             rotate: Rotate { size: 64 << 20, keep: 20 },
             state: None,
             admin: None,
+            sinks: Vec::new(),
             limits: Limits::default(),
         }
     }
@@ -65,6 +67,7 @@ pub(super) fn read(source: &Source, base: &Path, host: &Host) -> (Draft, Vec<Dia
         policy: file.read("policy", "policy.toml", |text| path(text, base)),
         engine: engine(&file, &problems, base, host),
         doors: doors(&file, &problems, base, host),
+        sinks: sink::sinks(&file, &problems, base, host),
         ..Draft::default()
     };
     audit(&file, &problems, base, &mut draft);
@@ -305,5 +308,4 @@ fn later(file: &Table<'_>, problems: &Problems) {
             problems.warning(span, Bad::new(message, "remove the section"));
         }
     }
-    file.refuse("sink", "[sink] is not in this version", "remove it; records are in the journal");
 }

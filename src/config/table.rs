@@ -121,6 +121,35 @@ impl<'a> Table<'a> {
         })
     }
 
+    /// A list of words of a closed list.
+    pub(super) fn words<T: Copy>(&self, key: &str, words: &[(&'static str, T)]) -> Option<Vec<T>> {
+        let value = self.entries.get(key)?;
+        let example = words.first().map_or("", |(word, _)| word);
+        let Some(written) = value.get_ref().as_array() else {
+            return self.wrong(key, value, "a list", &format!("write {key} = [\"{example}\"]"));
+        };
+        let known: Vec<&str> = words.iter().map(|(word, _)| *word).collect();
+        let mut all = Vec::new();
+        for one in written.iter() {
+            let text = one.get_ref().as_str();
+            match words.iter().find(|(word, _)| Some(*word) == text) {
+                Some((_, value)) => all.push(*value),
+                None => {
+                    let help = match text.and_then(|text| nearest(text, &known)) {
+                        Some(meant) => format!("did you mean '{meant}'?"),
+                        None => format!("write some of: {}", known.join(", ")),
+                    };
+                    let message = match text {
+                        Some(text) => format!("unknown value '{text}' in '{key}'"),
+                        None => format!("'{key}' holds something else than strings"),
+                    };
+                    self.problems.error(one.span(), Bad::new(message, help));
+                }
+            }
+        }
+        Some(all)
+    }
+
     /// A whole number within a range.
     pub(super) fn count(&self, key: &str, range: std::ops::RangeInclusive<u32>) -> Option<At<u32>> {
         let value = self.entries.get(key)?;

@@ -14,10 +14,11 @@ use super::trusted;
 use super::value::Bad;
 use crate::diagnostic::{Diagnostic, Source};
 use crate::runtime::tls::{self, Purpose};
-use crate::{engine, listen};
+use crate::{engine, listen, sink};
 
 const DOOR: &[&str] = &["cert", "key", "client-ca", "crl"];
 const ENGINE: &[&str] = &["ca", "cert", "key", "server-name"];
+const SINK: &[&str] = ENGINE;
 
 /// Reads files, and puts what is wrong with each where it is named.
 struct Reader<'a> {
@@ -87,6 +88,39 @@ pub(super) fn engine(
     let target = engine::Target { host: name, port, server_name };
     let files = engine::Files { ca: ca?.value.path, cert: cert?.value.path, key: key?.value.path };
     engine::Tls::new(target, files, authorities?.roots, pair?)
+        .map_err(|why| problems.error(span, Bad::new(format!("these files cannot be used: {why}"), "mend them")))
+        .ok()
+}
+
+/// Reads the `tls` of a sink at a host and port. Our own certificate is for servers that ask for one.
+pub(super) fn sink(
+    table: &Table<'_>,
+    problems: &Problems,
+    base: &Path,
+    host: &Host,
+    (name, port): (String, u16),
+) -> Option<sink::Tls> {
+    let span = table.span("tls")?;
+    let table = table.table("tls", SINK)?;
+    let reader = Reader { problems, base, host };
+    let ca = reader.file(&table, "ca", "ca.pem", trusted::read);
+    let cert = reader.file(&table, "cert", "cert.pem", trusted::read);
+    let key = reader.file(&table, "key", "key.pem", trusted::read_secret);
+    let is_known = table.span("cert").or(table.span("key")).is_some();
+    let needed: &[(&str, &str)] =
+        if is_known { &[("ca", "ca.pem"), ("cert", "cert.pem"), ("key", "key.pem")] } else { &[("ca", "ca.pem")] };
+    missing(&table, problems, &span, "a sink behind TLS", needed);
+    let said = table.read("server-name", "siem.example.com", server_name);
+
+    let pair = if is_known { Some(reader.pair(cert.as_ref(), key.as_ref(), Purpose::Client)?) } else { None };
+    let authorities = ca.as_ref().and_then(|ca| reader.of(ca, |file, found| tls::authorities(file, host.now, found)));
+    let server_name = match said {
+        Some(said) => said.value,
+        None if table.span("server-name").is_some() => return None,
+        None => server_name(&name).ok()?,
+    };
+    let files = [ca, cert, key].into_iter().flatten().map(|named| named.value.path).collect();
+    sink::Tls::new((name, port), server_name, files, authorities?.roots, pair)
         .map_err(|why| problems.error(span, Bad::new(format!("these files cannot be used: {why}"), "mend them")))
         .ok()
 }

@@ -96,3 +96,18 @@ pub fn hang_up(process: BorrowedFd<'_>) -> io::Result<()> {
     };
     if sent == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
+
+/// Bytes that were written to a socket and that its other end has not taken (`SIOCOUTQ`): of a Unix socket, that nobody has read;
+/// on TCP, that the other host has not acknowledged.
+///
+/// # Errors
+/// If it is not a socket.
+pub fn unsent(socket: BorrowedFd<'_>) -> io::Result<usize> {
+    let mut bytes: nix::libc::c_int = 0;
+    // SAFETY: the request writes one int, through a pointer to a live one; the descriptor is borrowed and so open for the call.
+    let asked = unsafe { nix::libc::ioctl(socket.as_raw_fd(), nix::libc::TIOCOUTQ, &raw mut bytes) };
+    if asked != 0 {
+        return Err(io::Error::last_os_error());
+    }
+    usize::try_from(bytes).map_err(io::Error::other)
+}

@@ -138,4 +138,15 @@ impl Severity {
             Self::Critical => 5,
         }
     }
+
+    /// As syslog and the journal count (RFC 5424, table 2): 6 informational to 2 critical.
+    pub(in crate::sink) const fn syslog(self) -> u8 {
+        match self {
+            Self::Informational => 6,
+            Self::Low => 5,
+            Self::Medium => 4,
+            Self::High => 3,
+            Self::Critical => 2,
+        }
+    }
 }

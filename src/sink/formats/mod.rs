@@ -16,7 +16,8 @@ use serde_json::Value;
 
 pub use kind::{Kind, Severity};
 pub use ocsf::Version;
-use summary::summary;
+pub(super) use reading::{reasons, text};
+pub(super) use summary::summary;
 
 /// How a record is written for others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

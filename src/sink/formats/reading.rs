@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 /// A text.
-pub(super) fn text<'a>(record: &'a Value, pointer: &str) -> Option<&'a str> {
+pub(in crate::sink) fn text<'a>(record: &'a Value, pointer: &str) -> Option<&'a str> {
     record.pointer(pointer).and_then(Value::as_str)
 }
 
@@ -42,7 +42,7 @@ pub(super) fn file_name(path: &str) -> &str {
 }
 
 /// What the checks found, in one line.
-pub(super) fn reasons(record: &Value, pointer: &str) -> Option<String> {
+pub(in crate::sink) fn reasons(record: &Value, pointer: &str) -> Option<String> {
     let one = |finding: &Value| {
         let part = |pointer| text(finding, pointer).unwrap_or_default();
         let (check, field, detail) = (part("/check"), part("/field"), part("/detail"));

@@ -6,7 +6,7 @@ use super::Kind;
 use super::reading::{reasons, text};
 
 /// Says what a record is about.
-pub(super) fn summary(record: &Value) -> String {
+pub(in crate::sink) fn summary(record: &Value) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut say = |part: Option<&str>| parts.extend(part.filter(|part| !part.is_empty()).map(str::to_owned));
     match Kind::of(record) {
