@@ -28,9 +28,11 @@ as_root() {
 missing_packages() {
     local need
     for need in dockerd=docker.io busybox=busybox-static docker-compose=docker-compose docker-registry=docker-registry \
-        python3=python3-minimal ip=iproute2 setsid=util-linux systemctl=systemd cc=build-essential; do
+        python3=python3-minimal ip=iproute2 setsid=util-linux systemctl=systemd rsyslogd=rsyslog cc=build-essential; do
         command -v "${need%%=*}" >/dev/null || echo "${need#*=}"
     done
+    # What rsyslog speaks TLS by is no command.
+    [ -n "$(find /usr/lib -path '*/rsyslog/lmnsd_gtls.so' -print -quit)" ] || echo rsyslog-gnutls
     # Debian 13 and later ship the client apart from the engine.
     if ! command -v docker >/dev/null && apt-cache show docker-cli >/dev/null 2>&1; then
         echo docker-cli

@@ -83,7 +83,7 @@ const MISTAKES: &[(&str, usize, &str)] = &[
     ("[sink.syslog]\naddress = 'tcp://192.0.2.1'", 2, "is not a host and a port"),
     ("[sink.syslog]\naddress = 'unix:///dev/log'\ntls = { ca = 'x' }", 2, "has no TLS"),
     ("[sink.syslog]\nformat = 'syslog'", 2, "write one of: native, ocsf, ecs"),
-    ("[sink.syslog]\nformat = 'ocsf'\nocsf-version = '1.4.0'", 3, "write one of: 1.5.0"),
+    ("[sink.syslog]\nformat = 'ocsf'\nocsf-version = '2'", 3, "write one of: 1.5.0"),
     ("[sink.syslog]\nformat = 'ecs'\nocsf-version = '1.5.0'", 3, "is for format = \"ocsf\""),
     ("[sink.syslog]\nkinds = ['call', 'findings']", 2, "did you mean 'finding'?"),
     ("[sink.syslog]\nkinds = 'call'", 2, "must be a list"),

@@ -25,6 +25,7 @@ mod presets;
 mod reload;
 mod rules;
 mod service;
+mod sink;
 mod support;
 mod systemd;
 mod tls;

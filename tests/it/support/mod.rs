@@ -6,6 +6,7 @@ pub(crate) mod engine;
 pub(crate) mod gate;
 pub(crate) mod pki;
 pub(crate) mod raw;
+pub(crate) mod receiver;
 pub(crate) mod table;
 
 use std::time::Duration;
