@@ -86,7 +86,7 @@ impl Receiver {
     /// Starts it and waits until it takes messages.
     pub(crate) fn start(&mut self) {
         let dir = self.dir.path().display().to_string();
-        let log = File::options().create(true).append(true).open(self.dir.path().join("log")).unwrap();
+        let log = File::options().create(true).append(true).open(self.dir.path().join("said")).unwrap();
         let mut command = match self.sort {
             Sort::Rsyslog(way) => {
                 std::fs::write(self.dir.path().join("rsyslog.conf"), self.configuration(way)).unwrap();
@@ -95,8 +95,7 @@ impl Receiver {
                 command
             }
             Sort::Journald => {
-                let script =
-                    "mount --bind \"$1\" /run && mkdir -p /run/systemd/journal && exec /lib/systemd/systemd-journald";
+                let script = "mount --bind \"$1\" /run && mkdir -p /run/systemd/journal /run/log && exec /lib/systemd/systemd-journald";
                 let mut command = Command::new("unshare");
                 command.args(["--mount", "sh", "-c", script, "sh", &dir]);
                 command
@@ -201,7 +200,7 @@ impl Drop for Receiver {
             child.wait().ok();
         }
         if std::thread::panicking() {
-            let log = std::fs::read(self.dir.path().join("log")).unwrap_or_default();
+            let log = std::fs::read(self.dir.path().join("said")).unwrap_or_default();
             println!("--- what the receiver said ---\n{}", String::from_utf8_lossy(&log));
         }
     }
