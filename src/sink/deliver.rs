@@ -59,13 +59,17 @@ enum Break {
     Idle(io::Error),
     /// Something was.
     Busy(io::Error),
-    /// There never was one.
+    /// There never was one, or the journal cannot be read.
     Down(io::Error),
 }
 
 impl Sent {
     const fn is_empty(&self) -> bool {
         self.before.is_none() && self.after.is_none()
+    }
+
+    const fn broken(&self, error: io::Error) -> Break {
+        if self.is_empty() { Break::Idle(error) } else { Break::Busy(error) }
     }
 
     /// The record up to which all has arrived, at a look that found all taken.
@@ -109,22 +113,23 @@ impl Delivery {
         };
         let reader = Reader::open(&self.journal, self.arrived.as_ref()).map_err(Break::Down)?;
         let mut sent = Sent::default();
-        match self.converse(&mut wire, reader, &mut sent, end).await {
-            Ok(()) => {
-                if wire.close(FAREWELL).await
-                    && let Some(last) = sent.after.or(sent.before)
-                {
-                    self.arrive(last);
-                }
-                Ok(())
-            }
-            Err(error) if sent.is_empty() => Err(Break::Idle(error)),
-            Err(error) => Err(Break::Busy(error)),
+        self.converse(&mut wire, reader, &mut sent, end).await?;
+        if wire.close(FAREWELL).await
+            && let Some(last) = sent.after.or(sent.before)
+        {
+            self.arrive(last);
         }
+        Ok(())
     }
 
     /// Sends what there is as it comes, until told to end and all is sent.
-    async fn converse(&mut self, wire: &mut Wire, mut reader: Reader, sent: &mut Sent, end: &Watch) -> io::Result<()> {
+    async fn converse(
+        &mut self,
+        wire: &mut Wire,
+        mut reader: Reader,
+        sent: &mut Sent,
+        end: &Watch,
+    ) -> Result<(), Break> {
         let shape = wire.shape();
         let mut look = interval(SETTLING);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -132,19 +137,23 @@ impl Delivery {
         loop {
             tokio::select! {
                 biased;
-                error = wire.closed() => return Err(error),
-                _ = look.tick() => {
-                    if wire.is_taken()? && let Some(arrived) = sent.settle() {
+                error = wire.closed() => return Err(sent.broken(error)),
+                _ = look.tick(), if !sent.is_empty() => {
+                    let is_taken = wire.is_taken().map_err(|error| sent.broken(error))?;
+                    if is_taken && let Some(arrived) = sent.settle() {
                         self.up().await;
                         self.arrive(arrived);
                     }
                 }
-                next = reader.next(&self.settings, shape) => self.pass_on(next?, wire, sent).await?,
+                next = reader.next(&self.settings, shape) => {
+                    let next = next.map_err(Break::Down)?;
+                    self.pass_on(next, wire, sent).await.map_err(|error| sent.broken(error))?;
+                }
                 () = &mut ending => break,
             }
         }
-        while let Some(next) = reader.try_next(&self.settings, shape)? {
-            self.pass_on(next, wire, sent).await?;
+        while let Some(next) = reader.try_next(&self.settings, shape).map_err(Break::Down)? {
+            self.pass_on(next, wire, sent).await.map_err(|error| sent.broken(error))?;
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! Syslog messages (RFC 5424), and their frames on a stream (RFC 6587, octet counting).
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::formats::text;
 use super::{Kind, Severity};
@@ -9,8 +9,9 @@ use super::{Kind, Severity};
 /// Facility "log audit".
 const FACILITY: u8 = 13;
 
-/// Longest message in a datagram: what the kernel lets through by default is a little more than 200 KiB.
-pub(super) const DATAGRAM: usize = 128 << 10;
+/// Longest message. A datagram may have a little more than 200 KiB by the kernel's default; and rsyslog, which takes 200,000
+/// bytes by its own, would take a longer frame for a text without end and lose all that follows.
+pub(super) const MOST: usize = 128 << 10;
 
 /// One message. Its text is JSON: it has no newline, and no byte order mark, which parsers of JSON do not take.
 pub(super) fn message(record: &Value, event: &str) -> Vec<u8> {
@@ -23,18 +24,21 @@ pub(super) fn message(record: &Value, event: &str) -> Vec<u8> {
     format!("<{priority}>1 {time} {host} tidewaiter {process} {kind} - {event}").into_bytes()
 }
 
-/// One message that fits a datagram; of a longer one it says which it is, and how long.
-pub(super) fn datagram(record: &Value, event: &str) -> Vec<u8> {
-    let message = message(record, event);
-    if message.len() <= DATAGRAM {
-        return message;
+/// The record without what makes it too long for one message. The journal has the whole of it, under the same hash.
+pub(super) fn shortened(line: &[u8], record: &Value) -> Value {
+    let mut short = record.clone();
+    if let Some(body) = short.get_mut("body") {
+        *body = json!({"omitted": body.to_string().len()});
     }
-    let member = |key: &str| record.get(key).filter(|value| value.to_string().len() <= 64);
-    let stub = json!({
-        "v": member("v"), "seq": member("seq"), "id": member("id"), "kind": member("kind"), "hash": text(record, "/hash"),
-        "omitted_bytes": event.len(),
-    });
-    self::message(record, &stub.to_string())
+    if short.to_string().len() <= MOST / 2 {
+        return short;
+    }
+    let member = |key: &str| record.get(key).filter(|value| value.to_string().len() <= 128);
+    let kept = ["v", "seq", "id", "time", "host", "kind", "stage", "event", "prev", "hash"];
+    let mut stub: Map<String, Value> =
+        kept.iter().filter_map(|key| Some(((*key).to_owned(), member(key)?.clone()))).collect();
+    stub.insert("omitted".to_owned(), line.len().into());
+    stub.into()
 }
 
 /// One message in its frame.
@@ -72,13 +76,14 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_a_datagram_is_told_by_its_id() {
-        let record = json!({"v": 1, "seq": 7, "id": "x", "kind": "call", "hash": "ab"});
-        let long = "x".repeat(DATAGRAM);
-        let message = String::from_utf8(datagram(&record, &long)).unwrap();
-        let stub: Value =
-            serde_json::from_str(message.split_once(" - {").map(|(_, rest)| format!("{{{rest}")).unwrap().as_str())
-                .unwrap();
-        assert_eq!(stub, json!({"v": 1, "seq": 7, "id": "x", "kind": "call", "hash": "ab", "omitted_bytes": DATAGRAM}));
+    fn what_is_too_long_loses_its_body_and_if_it_must_all_but_its_place() {
+        let long = "x".repeat(MOST);
+        let record =
+            json!({"v": 1, "seq": 7, "id": "x", "kind": "call", "hash": "ab", "body": {"a": long}, "door": "local"});
+        let short = json!({"v": 1, "seq": 7, "id": "x", "kind": "call", "hash": "ab", "body": {"omitted": MOST + 8}, "door": "local"});
+        assert_eq!(shortened(record.to_string().as_bytes(), &record), short);
+        let record = json!({"v": 1, "seq": 7, "id": "x", "kind": "call", "hash": "ab", "door": long});
+        let stub = json!({"v": 1, "seq": 7, "id": "x", "kind": "call", "hash": "ab", "omitted": 9});
+        assert_eq!(shortened(b"123456789", &record), stub);
     }
 }

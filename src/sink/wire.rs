@@ -55,10 +55,18 @@ impl Shape {
         }
         let message = match self {
             Self::Entry => journald::entry,
-            Self::Datagram => syslog::datagram,
+            Self::Datagram => syslog::message,
             Self::Frame => syslog::frame,
         };
-        settings.format.render(line, record).iter().map(|event| message(record, event)).collect()
+        let render = |line: &[u8], record: &Value| -> Vec<Vec<u8>> {
+            settings.format.render(line, record).iter().map(|event| message(record, event)).collect()
+        };
+        let messages = render(line, record);
+        if self == Self::Entry || messages.iter().all(|message| message.len() <= syslog::MOST) {
+            return messages;
+        }
+        let short = syslog::shortened(line, record);
+        render(short.to_string().as_bytes(), &short)
     }
 }
 

@@ -32,6 +32,25 @@ fn calls(socket: &Path) {
     }
 }
 
+/// A call whose record is large: labels' names stay in it. The status.
+fn create(gate: &Gate, name: &str, image: &str, labels: usize) -> u16 {
+    let labels: Vec<String> = (0..labels).map(|number| format!("\"label-{number}-{}\":\"\"", "x".repeat(40))).collect();
+    let body = format!("{{\"Image\":\"{image}\",\"Labels\":{{{}}}}}", labels.join(","));
+    let request = format!(
+        "POST /v1.41/containers/create?name={name} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\
+         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    ask(&gate.socket(), &request).unwrap().status()
+}
+
+/// Large calls that make nothing.
+fn large_calls(gate: &Gate, count: usize) {
+    for _ in 0..count {
+        assert_eq!(create(gate, "none", "no-such-image:1.0", 1500), 404);
+    }
+}
+
 fn numbers(records: &[Value]) -> BTreeSet<u64> {
     records.iter().map(|record| record["seq"].as_u64().unwrap()).collect()
 }
@@ -139,6 +158,38 @@ fn what_was_on_its_way_to_a_killed_receiver_comes_again() {
 }
 
 #[test]
+fn a_receiver_that_hangs_slows_no_call() {
+    let mut receiver = Receiver::rsyslog(Way::Tcp);
+    let gate = gate(&receiver.sink(""));
+    receiver.hang(true);
+    // More than the sockets between them hold.
+    large_calls(&gate, 100);
+    receiver.hang(false);
+    all_arrive(&gate, &receiver);
+    assert!(in_order(&receiver.records()));
+    receiver.stop();
+}
+
+#[test]
+fn what_rotation_took_from_a_sink_is_said() {
+    let mut receiver = Receiver::rsyslog(Way::Tcp);
+    let gate = gate(&receiver.sink("").replace("[sink.logs]", "[audit.rotate]\nsize = '1MiB'\nkeep = 1\n[sink.logs]"));
+    calls(&gate.socket());
+    all_arrive(&gate, &receiver);
+    let had = *numbers(&receiver.records()).last().unwrap();
+    receiver.stop();
+    large_calls(&gate, 40);
+    receiver.start();
+    let gap = eventually("the gap", || receiver.records().into_iter().find(|record| record["event"] == "sink_gap"));
+    let (after, lost) = (gap["after"].as_u64().unwrap(), gap["lost"].as_u64().unwrap());
+    assert!(gap["sink"] == "logs" && lost > 0 && after >= had, "{gap}");
+    all_arrive(&gate, &receiver);
+    let arrived = numbers(&receiver.records());
+    assert!(arrived.contains(&after) && arrived.contains(&(after + lost + 1)), "{gap}");
+    assert!((after + 1..=after + lost).all(|seq| !arrived.contains(&seq)), "{gap}");
+}
+
+#[test]
 fn a_message_has_its_head_and_is_written_as_chosen() {
     let receiver = Receiver::rsyslog(Way::Tcp);
     let gate = gate(&receiver.sink("format = 'ocsf'\nkinds = ['call']\nmin-severity = 'low'"));
@@ -160,19 +211,26 @@ fn a_message_has_its_head_and_is_written_as_chosen() {
 }
 
 #[test]
+fn a_record_that_receivers_do_not_take_comes_without_its_body() {
+    for way in [Way::Unix, Way::Tcp] {
+        let receiver = Receiver::rsyslog(way);
+        let gate = gate(&receiver.sink(""));
+        assert_eq!(create(&gate, "none", "no-such-image:1.0", 6000), 404);
+        all_arrive(&gate, &receiver);
+        let intent = |records: Vec<Value>| records.into_iter().find(|record| record["stage"] == "intent").unwrap();
+        let (ours, theirs) = (intent(gate.records()), intent(receiver.records()));
+        assert_eq!((&ours["hash"], &ours["request"]), (&theirs["hash"], &theirs["request"]));
+        assert!(theirs["body"]["omitted"].as_u64() > Some(256 << 10), "{theirs}");
+    }
+}
+
+#[test]
 fn an_entry_is_found_by_its_container_however_large_it_is() {
     let receiver = Receiver::journald();
     let gate = gate(&receiver.sink(""));
     let name = unique("sink");
-    // More than a datagram holds, in names, which stay in the record.
-    let labels: Vec<String> = (0..6000).map(|number| format!("\"label-{number}-{}\":\"\"", "x".repeat(40))).collect();
-    let body = format!("{{\"Image\":\"busybox:1.0\",\"Labels\":{{{}}}}}", labels.join(","));
-    let request = format!(
-        "POST /v1.41/containers/create?name={name} HTTP/1.1\r\nHost: docker\r\nConnection: close\r\n\
-         Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    assert_eq!(ask(&gate.socket(), &request).unwrap().status(), 201);
+    // More than a datagram holds.
+    assert_eq!(create(&gate, &name, "busybox:1.0", 6000), 201);
     Docker::at(&gate.socket()).ok(&["rm", &name]);
     let entries = eventually("the entries of the container", || {
         let entries = receiver.entries(&format!("CONTAINER_NAME={name}"));

@@ -154,6 +154,12 @@ impl Receiver {
         self.signal(Signal::SIGKILL);
     }
 
+    /// Lets it do nothing, or go on.
+    pub(crate) fn hang(&self, is_still: bool) {
+        let signal = if is_still { Signal::SIGSTOP } else { Signal::SIGCONT };
+        kill(Pid::from_raw(self.child.as_ref().unwrap().id().try_into().unwrap()), signal).unwrap();
+    }
+
     fn signal(&mut self, signal: Signal) {
         let Some(mut child) = self.child.take() else { return };
         kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
