@@ -80,13 +80,13 @@ pub enum LifecycleEvent {
         /// Name of the sink.
         sink: String,
     },
-    /// Records that a sink will never get.
+    /// Records that a sink can no longer be given.
     SinkGap {
         /// Name of the sink.
         sink: String,
-        /// How many; `None` if that cannot be known.
+        /// How many; `None` if that cannot be known. It may have had the first of them, if they were on their way.
         lost: Option<u64>,
-        /// Number of the last record before them.
+        /// Number of the last record that is known to have arrived.
         after: u64,
         /// Why.
         reason: String,

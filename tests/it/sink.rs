@@ -177,6 +177,11 @@ fn what_rotation_took_from_a_sink_is_said() {
     calls(&gate.socket());
     all_arrive(&gate, &receiver);
     let had = *numbers(&receiver.records()).last().unwrap();
+    eventually("the sink knows that they arrived", || {
+        let saved = std::fs::read(gate.dir().join("own/sinks/logs.json")).ok()?;
+        let saved: Value = serde_json::from_slice(&saved).ok()?;
+        (saved["seq"].as_u64() >= Some(had)).then_some(())
+    });
     receiver.stop();
     large_calls(&gate, 40);
     receiver.start();
