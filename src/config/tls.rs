@@ -283,6 +283,34 @@ kTb3WM3Q5mTMAiEA+bppz7VNwrHvfFDZFARQowuOWGHHoRGbQ0ERgVBd++k=
         assert!(said.iter().any(fits) && other.is_empty(), "{wanted}: {said:#?}");
     }
 
+    /// What is said of a sink behind TLS.
+    fn said_of_sink(folder: &Folder, tls: &str) -> Vec<(Severity, String)> {
+        let text = format!("[sink.siem]\ntype = 'syslog'\naddress = 'tcp://siem.example:6514'\ntls = {{ {tls} }}\n");
+        let host = Host { now: "2027-01-01T00:00:00Z".parse().unwrap(), ..Host::current() };
+        let (draft, found) = sections::read(&Source { path: "t.toml".into(), text }, folder.dir.path(), &host);
+        let is_good = found.iter().all(|found| found.severity == Severity::Warning);
+        assert_eq!(draft.sinks.len() == 1, is_good, "{found:?}");
+        found.into_iter().map(|found| (found.severity, found.message)).collect()
+    }
+
+    #[test]
+    fn a_sink_needs_a_ca_and_a_certificate_of_ours_only_whole() {
+        let folder = Folder::new();
+        folder.leaf("other", |_params| {});
+        for good in ["ca = 'ca.pem'", ENGINE, "ca = 'ca.pem', server-name = '192.0.2.7'"] {
+            assert_eq!(said_of_sink(&folder, good), [], "{good}");
+        }
+        let table = [
+            ("", "needs 'ca'"),
+            ("ca = 'ca.pem', cert = 'server-cert.pem'", "needs 'key'"),
+            ("ca = 'ca.pem', cert = 'server-cert.pem', key = 'other-key.pem'", "is not the key"),
+            ("ca = 'ca.pem', server-name = 'a b'", "neither a host's name"),
+        ];
+        for (tls, wanted) in table {
+            one(said_of_sink(&folder, tls), Severity::Error, wanted);
+        }
+    }
+
     #[test]
     fn each_file_that_cannot_serve_is_named_with_what_is_wrong() {
         let folder = Folder::new();
