@@ -8,9 +8,8 @@ use super::{Kind, Severity, summary};
 /// The version whose fields are used.
 const ECS: &str = "8.17.0";
 
-/// What has a field of its own, or is in every record.
-const MAPPED: &[&str] =
-    &["v", "seq", "id", "time", "host", "kind", "prev", "hash", "peer", "request", "container", "title"];
+/// What has a field that holds all of it, or is in every record.
+const MAPPED: &[&str] = &["v", "seq", "id", "time", "host", "kind", "prev", "hash", "container", "title"];
 
 /// Renders a record.
 pub(super) fn render(record: &Value) -> Value {

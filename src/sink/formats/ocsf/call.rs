@@ -7,8 +7,8 @@ use super::{Class, Event, Version, unmapped};
 use crate::sink::formats::Kind;
 use crate::sink::formats::reading::{members, number, reasons, text};
 
-/// What of a call has an attribute of its own.
-const MAPPED: &[&str] = &["policy", "peer", "request", "container", "image", "outcome", "runtime", "body"];
+/// What of a call has an attribute that holds all of it.
+const MAPPED: &[&str] = &["container", "runtime", "body"];
 
 /// A call.
 pub(super) fn call(record: &Value, version: Version) -> Value {
@@ -47,7 +47,7 @@ pub(super) fn approval(record: &Value, version: Version) -> Value {
         "api": {"operation": word, "service": {"name": "tidewaiter"}, "request": {"uid": text(record, "/id").unwrap_or("unknown")}},
         "src_endpoint": {"name": "unix:admin"},
         "status_id": status, "status": status_name, "status_detail": text(record, "/why"),
-        "unmapped": unmapped(record, &["by", "why"]),
+        "unmapped": unmapped(record, &["why"]),
     }))
 }
 

@@ -7,20 +7,8 @@ use super::first::connection;
 use super::{Class, Event, Version, unmapped};
 use crate::sink::formats::reading::{members, milliseconds, number, reasons, text};
 
-/// What of a finding has an attribute of its own.
-const MAPPED: &[&str] = &[
-    "event",
-    "finding",
-    "title",
-    "score",
-    "severity",
-    "analytic",
-    "attack",
-    "container",
-    "image",
-    "records",
-    "timeline",
-];
+/// What of a finding has an attribute that holds all of it.
+const MAPPED: &[&str] = &["finding", "title", "score", "analytic", "attack", "container", "records", "timeline"];
 
 /// A finding, at one of its three stages.
 pub(super) fn finding(record: &Value, version: Version) -> Value {
@@ -54,7 +42,6 @@ fn info(record: &Value) -> Value {
     let strategy = text(record, "/analytic/strategy")
         .map(|strategy| json!([{"uid": strategy, "name": strategy, "type_id": 2, "type": "Behavioral"}]));
     let records = members(record, "/records").filter_map(Value::as_str);
-    let call = u64::from(Class::ApiActivity.uid());
     json!({
         "uid": text(record, "/finding").or(text(record, "/id")).unwrap_or("unknown"),
         "title": text(record, "/title"),
@@ -67,7 +54,7 @@ fn info(record: &Value) -> Value {
         "last_seen_time": members(record, "/timeline").filter_map(|step| milliseconds(step, "/at")).last(),
         "modified_time": milliseconds(record, "/time"),
         "data_sources": ["docker api", text(record, "/sensor").unwrap_or("none")],
-        "related_events": records.map(|uid| json!({"uid": uid, "type": format!("{call}")})).collect::<Vec<_>>(),
+        "related_events": records.map(|uid| json!({"uid": uid})).collect::<Vec<_>>(),
     })
 }
 
