@@ -307,11 +307,10 @@ fn protected(config: &Config, doors: &[Door]) -> Vec<String> {
     let mut paths: Vec<&Path> = own.into_iter().chain(engine).chain(config.admin.as_deref()).collect();
     paths.extend(doors.iter().filter_map(Door::path));
     paths.extend(config.doors.iter().filter_map(|door| Some(door.address.tls()?.files().key.as_path())));
-    let sinks = config.sinks.iter().filter_map(|sink| match &sink.target {
-        Target::Tls(tls) => Some(tls.files().iter().map(PathBuf::as_path)),
+    paths.extend(config.sinks.iter().filter_map(|sink| match &sink.target {
+        Target::Tls(tls) => tls.files().own.as_ref().map(|(_cert, key)| key.as_path()),
         Target::Journald(_) | Target::Unix(_) | Target::Tcp(..) => None,
-    });
-    paths.extend(sinks.flatten());
+    }));
     // By the name it has here, and by where that leads: a bind may name either.
     let real = paths.iter().filter_map(|path| path.canonicalize().ok());
     let mut protected: Vec<String> =

@@ -119,7 +119,8 @@ pub(super) fn sink(
         None if table.span("server-name").is_some() => return None,
         None => server_name(&name).ok()?,
     };
-    let files = [ca, cert, key].into_iter().flatten().map(|named| named.value.path).collect();
+    let files =
+        sink::Files { ca: ca?.value.path, own: cert.zip(key).map(|(cert, key)| (cert.value.path, key.value.path)) };
     sink::Tls::new((name, port), server_name, files, authorities?.roots, pair)
         .map_err(|why| problems.error(span, Bad::new(format!("these files cannot be used: {why}"), "mend them")))
         .ok()

@@ -35,7 +35,7 @@ use crate::runtime::{self, Trigger};
 pub use console::{line, shown};
 pub use formats::{Format, Kind, Severity, Version};
 pub use settings::{Settings, Target};
-pub use tls::Tls;
+pub use tls::{Files, Tls};
 
 /// The sinks at work, on a thread of their own: what they read and render takes no time from a call.
 #[derive(Debug)]

@@ -23,9 +23,17 @@ pub struct Tls {
     pub port: u16,
     /// The name its certificate must hold.
     server_name: ServerName<'static>,
-    /// What it was made from: its CA and, if it asks for one, our certificate and its key.
-    files: Vec<PathBuf>,
+    files: Files,
     config: Arc<ClientConfig>,
+}
+
+/// The files of a server behind TLS.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Files {
+    /// CAs that the server's certificate must come from.
+    pub ca: PathBuf,
+    /// Our own certificate and its key, if the server asks for one.
+    pub own: Option<(PathBuf, PathBuf)>,
 }
 
 impl Tls {
@@ -36,7 +44,7 @@ impl Tls {
     pub fn new(
         (host, port): (String, u16),
         server_name: ServerName<'static>,
-        files: Vec<PathBuf>,
+        files: Files,
         roots: RootCertStore,
         key: Option<Arc<CertifiedKey>>,
     ) -> Result<Self, Error> {
@@ -53,7 +61,7 @@ impl Tls {
     }
 
     /// The files it was made from.
-    pub fn files(&self) -> &[PathBuf] {
+    pub const fn files(&self) -> &Files {
         &self.files
     }
 
