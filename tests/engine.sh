@@ -32,7 +32,7 @@ missing_packages() {
         command -v "${need%%=*}" >/dev/null || echo "${need#*=}"
     done
     # What rsyslog speaks TLS by is no command.
-    [ -n "$(find /usr/lib -path '*/rsyslog/lmnsd_gtls.so' -print -quit)" ] || echo rsyslog-gnutls
+    compgen -G '/usr/lib/*/rsyslog/lmnsd_gtls.so' >/dev/null || echo rsyslog-gnutls
     # Debian 13 and later ship the client apart from the engine.
     if ! command -v docker >/dev/null && apt-cache show docker-cli >/dev/null 2>&1; then
         echo docker-cli
