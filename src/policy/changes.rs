@@ -9,13 +9,14 @@ use super::profile::Profile;
 
 impl Policy {
     /// What is different from an older policy: `mode`, `fallback`, `principal NAME`, `principals' order`, `profile NAME`,
-    /// `rule ID`, `exceptions`. Whatever else is different about their texts is in their SHA-256 only.
+    /// `rule ID`, `exceptions`, `an0693`. Whatever else is different about their texts is in their SHA-256 only.
     pub fn changes_since(&self, older: &Self) -> Vec<String> {
         let mut changes = Vec::new();
         let mut differs = |what: &str, differs: bool| changes.extend(differs.then(|| what.to_owned()));
         differs("mode", self.own_mode() != older.own_mode());
         differs("fallback", self.fallback != older.fallback);
         let exceptions = |policy: &Self| policy.exceptions.iter().map(exception).collect::<Vec<_>>();
+        differs("an0693", self.an0693() != older.an0693());
         differs("exceptions", exceptions(self) != exceptions(older));
         let names =
             |policy: &Self| policy.principals.iter().map(|principal| principal.name.clone()).collect::<Vec<_>>();

@@ -17,7 +17,7 @@ use super::principal::Principal;
 use super::profile::Profile;
 use super::resolve::Resolver;
 use super::rule::{self, Rules};
-use super::{CheckId, Mode, Reaction, lint, raw};
+use super::{An0693, CheckId, Mode, Reaction, lint, raw};
 use crate::diagnostic::{Diagnostic, Severity, Source};
 
 /// A validated policy.
@@ -37,6 +37,7 @@ pub struct Policy {
     pub(super) restricted: Profile,
     pub(super) exceptions: Vec<Exception>,
     pub(super) rules: Rules,
+    an0693: An0693,
 }
 
 /// A known-good exception.
@@ -61,12 +62,16 @@ pub(super) struct File {
     pub(super) profiles: Vec<(Spanned<String>, raw::Profile)>,
     pub(super) exceptions: Vec<raw::Exception>,
     pub(super) rules: Vec<raw::Rule>,
+    pub(super) an0693: Option<raw::An0693>,
 }
 
 impl Policy {
     /// The policy where there is no file: `baseline` for everyone.
     pub fn builtin(mode: Mode) -> Self {
         let (profiles, restricted) = builtins();
+        let mut resolver = Resolver { found: Vec::new(), profiles, rules: Vec::new() };
+        let an0693 = An0693::resolve(None, &mut resolver);
+        let profiles = resolver.profiles;
         Self {
             mode,
             mode_is_said: true,
@@ -79,6 +84,7 @@ impl Policy {
             restricted,
             exceptions: Vec::new(),
             rules: Rules::none(),
+            an0693,
         }
     }
 
@@ -96,6 +102,7 @@ impl Policy {
         let principals = resolver.principals(&file);
         let fallback = resolver.fallback(&file);
         let exceptions = resolver.exceptions(&file);
+        let an0693 = An0693::resolve(file.an0693.as_ref(), &mut resolver);
         file.rules.iter().flat_map(|rule| &rule.profiles).for_each(|name| resolver.known_profile(name));
         let mut found = resolver.found;
         found.extend(lint::check(&file, &profiles));
@@ -117,6 +124,7 @@ impl Policy {
             restricted,
             exceptions,
             rules,
+            an0693,
         };
         Ok((policy, found))
     }
@@ -153,6 +161,11 @@ impl Policy {
 
     pub(super) fn mode_of(&self, profile: &Profile) -> Mode {
         if self.forced { self.mode } else { profile.mode.unwrap_or(self.mode) }
+    }
+
+    /// How the watch scores launches.
+    pub const fn an0693(&self) -> &An0693 {
+        &self.an0693
     }
 
     /// SHA-256 of the text, hex.
@@ -205,7 +218,7 @@ fn read(text: &str, found: &mut Vec<Diagnostic>) -> File {
             "principal" => file.principals = many(value, found),
             "exception" => file.exceptions = many(value, found),
             "profile" => file.profiles = named(value, found),
-            "an0693" => found.push(warning(key.span(), "[an0693] is read by the watch, which is not in this version")),
+            "an0693" => file.an0693 = one(value, found),
             "rule" => file.rules = many(value, found),
             other => found.push(error(key.span(), &format!("unknown key '{other}'"), nearest(other, &KEYS).as_deref())),
         }

@@ -7,6 +7,7 @@ mod approval;
 mod check;
 mod verdict;
 // The file.
+mod an0693;
 mod load;
 mod lint;
 mod principal;
@@ -25,6 +26,7 @@ mod mount;
 mod changes;
 mod summary;
 
+pub use an0693::An0693;
 pub use approval::{Approval, Approver, Earlier};
 pub use check::{Check, CheckId};
 pub use facts::{

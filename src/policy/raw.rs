@@ -109,6 +109,14 @@ pub(super) struct Rule {
     pub(super) profiles: Vec<Spanned<String>>,
 }
 
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct An0693 {
+    pub(super) time_window: Option<Spanned<String>>,
+    pub(super) risk_threshold: Option<Spanned<i64>>,
+    pub(super) privileged_flags: Option<Vec<Spanned<String>>>,
+}
+
 /// Reads a reaction.
 pub(super) fn reaction(text: &str) -> Option<Reaction> {
     match text {

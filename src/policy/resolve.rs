@@ -167,7 +167,7 @@ impl Resolver {
         }
     }
 
-    fn checks(&mut self, pattern: &Spanned<String>) -> Vec<CheckId> {
+    pub(super) fn checks(&mut self, pattern: &Spanned<String>) -> Vec<CheckId> {
         let matcher = globset::Glob::new(pattern.get_ref()).ok().map(|glob| glob.compile_matcher());
         let fits = |check: &CheckId| matcher.as_ref().is_some_and(|matcher| matcher.is_match(check.id()));
         let site = self.rules.iter().map(|id| CheckId::Site(Arc::clone(id)));
@@ -337,7 +337,7 @@ impl Resolver {
         }
     }
 
-    fn fail<T>(&mut self, at: &Spanned<T>, message: &str, help: &str) {
+    pub(super) fn fail<T>(&mut self, at: &Spanned<T>, message: &str, help: &str) {
         self.found.push(error(at.span(), message, Some(help).filter(|help| !help.is_empty())));
     }
 }

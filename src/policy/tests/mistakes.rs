@@ -137,3 +137,39 @@ fn whoever_is_never_killed_is_unlimited() {
     assert!(unlimited(r#","OomScoreAdj":-1000"#));
     assert!(!unlimited(r#","OomScoreAdj":500"#));
 }
+
+#[test]
+fn tunables_of_the_analytic_that_would_see_nothing_or_everything_are_mistakes() {
+    for (written, fits) in [
+        ("time-window = \"5m\"\nrisk-threshold = 3\nprivileged-flags = [\"privileged\", \"namespace.*.host\"]", true),
+        ("privileged-flags = []", true),
+        ("time-window = \"0s\"", false),
+        ("time-window = \"-5m\"", false),
+        ("time-window = \"25h\"", false),
+        ("time-window = \"soon\"", false),
+        ("time-window = 300", false),
+        ("risk-threshold = 0", false),
+        ("risk-threshold = 101", false),
+        ("risk-threshold = -1", false),
+        ("privileged-flags = [\"privilegde\"]", false),
+        ("threshold = 2", false),
+    ] {
+        let said = mistakes(&format!("version = 1\n[an0693]\n{written}\n"));
+        assert_eq!(!said.iter().any(|said| said.starts_with("error")), fits, "{written}: {said:?}");
+    }
+}
+
+#[test]
+fn the_analytic_has_its_defaults_and_what_is_written() {
+    let defaults = policy("version = 1");
+    let (window, threshold) = (defaults.an0693().window(), defaults.an0693().threshold());
+    assert_eq!((window.as_secs(), threshold), (300, 2));
+    let flags = ["privileged", "namespace.pid.host", "device.host"].map(|check| defaults.an0693().is_flag(check));
+    assert_eq!(flags, [true, true, false]);
+    let written =
+        policy("version = 1\n[an0693]\ntime-window = \"90s\"\nrisk-threshold = 4\nprivileged-flags = [\"device.*\"]");
+    let an0693 = written.an0693();
+    assert_eq!((an0693.window().as_secs(), an0693.threshold()), (90, 4));
+    assert_eq!(["privileged", "device.host"].map(|check| an0693.is_flag(check)), [false, true]);
+    assert_eq!(written.changes_since(&defaults), ["an0693"]);
+}
