@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::watch;
+use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tower::limit::GlobalConcurrencyLimitLayer;
@@ -28,6 +28,7 @@ use crate::proxy::{self, Client, Gate};
 use crate::runtime::{self, Hangup, Live, Termination, Watch};
 use crate::sink::{Sinks, Target};
 use crate::store::{Approved, Launch, Store, StoreError};
+use crate::watch;
 
 /// How long the journal may take to close, once the streams are drained.
 const CLOSING: Duration = Duration::from_secs(10);
@@ -50,6 +51,9 @@ pub enum RunError {
     /// No sinks.
     #[error("cannot begin to deliver records to sinks: {0}")]
     Sinks(std::io::Error),
+    /// The watch cannot begin.
+    #[error(transparent)]
+    Watch(#[from] watch::WatchError),
     /// A door cannot be opened.
     #[error(transparent)]
     Door(#[from] BindError),
@@ -89,6 +93,16 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     let admin = Arc::new(Admin::new(store.clone(), audit.clone()));
 
     let dialer = Dialer::new(config.engine.clone());
+    let an0693 = Arc::new(Live::new(config.policy.an0693().clone()));
+    let launches = watch::Parts {
+        audit: audit.clone(),
+        store: store.clone(),
+        inspect: Inspect::new(dialer.clone()),
+        an0693: Arc::clone(&an0693),
+        kernel: None,
+    };
+    // Before the doors open: no call may be earlier than the watch.
+    let launches = watch::Watch::open(launches, &config.audit.journal).await?;
     let gate = Arc::new(Gate {
         rules: Live::new(reload::rules(&config)),
         audit: audit.clone(),
@@ -102,6 +116,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     let sinks = Sinks::start(&config.sinks, &config.audit.journal, &config.state, &audit).map_err(RunError::Sinks)?;
     let (trigger, drain) = runtime::channel();
     let mut open = JoinSet::new();
+    open.spawn(launches.run(drain.clone()));
     for door in doors {
         tracing::info!(door = door.name(), engine = %config.engine, mode = ?config.policy.mode(), "open");
         let (gate, lookup, drain) = (Arc::clone(&gate), Arc::clone(&lookup), drain.clone());
@@ -119,8 +134,12 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         open.spawn(admin::serve(door, admin, Arc::clone(&lookup), drain));
     }
 
-    let parts: Vec<Box<dyn Part>> =
-        vec![Box::new(audit.clone()), Box::new(Arc::clone(&gate)), Box::new(Certificates::of(&config))];
+    let parts: Vec<Box<dyn Part>> = vec![
+        Box::new(audit.clone()),
+        Box::new(Arc::clone(&gate)),
+        Box::new(an0693),
+        Box::new(Certificates::of(&config)),
+    ];
     let mut reloader = Reloader::new(setup, audit.clone(), parts);
     let limit = until_told(&mut termination, &audit, &mut reloader, hangup).await;
     drop(reloader);
@@ -230,7 +249,7 @@ async fn keep(door: Door, gate: Arc<Gate>, lookup: Arc<Lookup>, drain: Watch, co
 }
 
 /// Records when a door cannot take connections, and when it can again, until the door is closed.
-async fn tell_trouble(audit: Audit, door: String, mut trouble: watch::Receiver<AcceptTrouble>) {
+async fn tell_trouble(audit: Audit, door: String, mut trouble: Receiver<AcceptTrouble>) {
     while trouble.changed().await.is_ok() {
         let AcceptTrouble { error, count, .. } = trouble.borrow_and_update().clone();
         audit.lifecycle(LifecycleEvent::Accept { door: door.clone(), error, count }).await;

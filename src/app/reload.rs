@@ -13,8 +13,9 @@ use tokio::task::spawn_blocking;
 use super::certificates;
 use crate::audit::{self, Audit, LifecycleEvent, ReloadResult, ReloadTrigger};
 use crate::config::{self, Config, Flags, Host, Limits, Loaded, Report};
+use crate::policy::An0693;
 use crate::proxy::{self, Gate, Rules};
-use crate::runtime::{Files, Hangup};
+use crate::runtime::{Files, Hangup, Live};
 
 /// Most changes that one record names.
 const MAX_NAMED: usize = 64;
@@ -219,6 +220,13 @@ impl Part for Arc<Gate> {
     fn build(&self, config: &Config) -> Result<Box<dyn FnOnce() + Send>, String> {
         let (gate, rules) = (Self::clone(self), rules(config));
         Ok(Box::new(move || gate.rules.replace(rules)))
+    }
+}
+
+impl Part for Arc<Live<An0693>> {
+    fn build(&self, config: &Config) -> Result<Box<dyn FnOnce() + Send>, String> {
+        let (live, an0693) = (Self::clone(self), config.policy.an0693().clone());
+        Ok(Box::new(move || live.replace(an0693)))
     }
 }
 

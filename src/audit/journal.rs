@@ -20,6 +20,7 @@ use super::pending::{Open, intent_needed, level_of};
 use super::record::Common;
 use super::recover::{self, Tail};
 use super::redact::Redactor;
+use super::watched::{self, WatchEvent};
 use super::writer::{Counters, Entry, Manner, Record, Writer};
 use super::{CallFacts, Level, Levels, OnFailure, Pending, Settings, SyncPolicy};
 use crate::runtime::Live;
@@ -205,6 +206,24 @@ impl Audit {
         let record = Record { content, call: None, durable, ack: Some(ack) };
         inner.queue.send(Entry::Record(record)).await.map_err(|_closed| closed())?;
         written.await.map_err(|_dropped| closed())?
+    }
+
+    /// Records what the watch tells, and waits until it is written.
+    ///
+    /// # Errors
+    /// If it cannot be written now.
+    pub async fn watched(&self, event: &WatchEvent<'_>) -> Result<(), Unwritten> {
+        let content = watched::render(event, Timestamp::now(), &self.inner.host);
+        let (ack, written) = oneshot::channel();
+        let closed = || Unwritten("the journal is closed".into());
+        let record = Record { content, call: None, durable: self.inner.sync == SyncPolicy::Always, ack: Some(ack) };
+        self.inner.queue.send(Entry::Record(record)).await.map_err(|_closed| closed())?;
+        written.await.map_err(|_dropped| closed())?
+    }
+
+    /// A command line without its secrets, as it may stand in a record.
+    pub fn command(&self, words: &[String]) -> Vec<String> {
+        watched::command(words, &self.inner.redactor)
     }
 
     /// Whether the thread that writes the journal still takes what it is given, within a time. A disk that refuses is no

@@ -10,6 +10,7 @@ mod lifecycle;
 mod record;
 mod redact;
 mod settings;
+mod watched;
 
 // How it is kept.
 mod chain;
@@ -37,3 +38,4 @@ pub use lifecycle::{LifecycleEvent, ReloadResult, ReloadTrigger};
 pub use pending::{CallFacts, Ended, Outcome, Pending, RecordId};
 pub use settings::{Level, Levels, OnFailure, Rotate, Settings, SyncPolicy};
 pub use verify::{Fault, PublicKey, Report, files, verify};
+pub use watched::{WatchEvent, WatchKind};

@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri};
 use http_body_util::{BodyExt, Empty, Limited};
+use hyper::body::Incoming;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -73,14 +74,18 @@ impl Inspect {
     }
 
     async fn fetch(&self, path: &str) -> Result<Bytes, InspectError> {
+        let whole = Limited::new(self.open(path).await?, MAX_ANSWER).collect().await;
+        whole.map(http_body_util::Collected::to_bytes).map_err(|error| InspectError::Answer(error.to_string()))
+    }
+
+    pub(super) async fn open(&self, path: &str) -> Result<Incoming, InspectError> {
         let request = Request::get(format!("http://docker{path}")).body(Empty::new());
         let request = request.map_err(|error| InspectError::Answer(error.to_string()))?;
         let answer = self.client.request(request).await?;
         if answer.status() != StatusCode::OK {
             return Err(InspectError::Status(answer.status()));
         }
-        let whole = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-        whole.map(http_body_util::Collected::to_bytes).map_err(|error| InspectError::Answer(error.to_string()))
+        Ok(answer.into_body())
     }
 }
 

@@ -10,12 +10,14 @@ mod half_close;
 mod hijack;
 // The gate's own calls.
 mod inspect;
+mod stream;
 
 pub use dial::{ConnectError, Dialer};
 pub use forward::{EngineConnection, OpenError, Upstream, open};
 pub use half_close::{EngineIo, HalfClose};
 pub use hijack::{Direction, Relay, RelayEnd, Side, raw_head};
 pub use inspect::{Inspect, InspectError};
+pub use stream::Lines;
 pub use tls::{Files, Target, Tls};
 
 use std::fmt;

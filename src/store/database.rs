@@ -13,7 +13,7 @@ use super::{Approved, Launch, approved};
 const FILE: &str = "launches.sqlite";
 
 /// What leads from each version of the tables to the next. A file of a version beyond is not touched.
-const STEPS: [&str; 2] = [LAUNCHES, APPROVALS];
+const STEPS: [&str; 3] = [LAUNCHES, APPROVALS, WATCH];
 
 const LAUNCHES: &str = "
     CREATE TABLE launch (
@@ -49,6 +49,13 @@ const APPROVALS: &str = "
         principal TEXT NOT NULL,
         caller    TEXT NOT NULL,
         findings  TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";
+
+const WATCH: &str = "
+    CREATE TABLE watch (
+        key   TEXT PRIMARY KEY,
+        value TEXT NOT NULL
     ) STRICT, WITHOUT ROWID;
 ";
 
@@ -185,7 +192,7 @@ impl Store {
         self.with_mut(|connection| run(connection)).await
     }
 
-    async fn with_mut<T: Send + 'static>(
+    pub(super) async fn with_mut<T: Send + 'static>(
         &self,
         run: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, StoreError> {

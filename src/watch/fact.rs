@@ -5,18 +5,18 @@ use serde::{Deserialize, Serialize};
 
 /// One thing that happened. Facts are ordered by their time, whoever told them and in whatever order they came.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Fact {
+pub(super) struct Fact {
     /// When it happened, by the clock of the host.
     #[serde(with = "stamp")]
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
     /// What happened.
-    pub what: Happened,
+    pub(super) what: Happened,
 }
 
 /// What happened. Texts of the container's own choice have been redacted before they come here.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(tag = "what", rename_all = "snake_case")]
-pub enum Happened {
+pub(super) enum Happened {
     /// A call through the gate asks for a start or an exec.
     Asked(Asked),
     /// The engine made it.
@@ -77,73 +77,73 @@ pub enum Happened {
 
 /// A call that asks for a start or an exec.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Asked {
+pub(super) struct Asked {
     /// Id of the exec; `None` if a start is asked for.
-    pub exec: Option<String>,
+    pub(super) exec: Option<String>,
     /// Id of the call's record.
-    pub record: String,
+    pub(super) record: String,
     /// Who asks.
-    pub by: Who,
+    pub(super) by: Who,
     /// What the call's verdict found.
-    pub reasons: Vec<Reason>,
+    pub(super) reasons: Vec<Reason>,
 }
 
 /// A principal.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Who {
+pub(super) struct Who {
     /// Its name.
-    pub name: String,
+    pub(super) name: String,
     /// Whether it is a known admin.
-    pub admin: bool,
+    pub(super) admin: bool,
 }
 
 /// One thing that the gate's verdict found.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Reason {
+pub(super) struct Reason {
     /// Id of the check.
-    pub check: String,
+    pub(super) check: String,
     /// The field that made it fire.
-    pub field: String,
+    pub(super) field: String,
     /// The value, or the words for it.
-    pub detail: String,
+    pub(super) detail: String,
     /// Its risk.
-    pub risk: u32,
+    pub(super) risk: u32,
 }
 
 /// A program that began to run.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Ran {
+pub(super) struct Ran {
     /// Process id in the host's terms.
-    pub pid: u32,
+    pub(super) pid: u32,
     /// User id in the host's terms.
-    pub uid: u32,
+    pub(super) uid: u32,
     /// Whether it is the first process of the container's own process namespace.
-    pub is_init: bool,
+    pub(super) is_init: bool,
     /// Path of the program.
-    pub path: String,
+    pub(super) path: String,
     /// Its arguments.
-    pub argv: Vec<String>,
+    pub(super) argv: Vec<String>,
 }
 
 /// A network action.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Network {
+pub(super) struct Network {
     /// What was done.
-    pub did: Did,
+    pub(super) did: Did,
     /// By which protocol: `tcp`, `udp`, or its number.
-    pub protocol: String,
+    pub(super) protocol: String,
     /// The container's own end.
-    pub local: Option<String>,
+    pub(super) local: Option<String>,
     /// The other end.
-    pub remote: Option<String>,
+    pub(super) remote: Option<String>,
     /// Name of the process.
-    pub process: Option<String>,
+    pub(super) process: Option<String>,
 }
 
 /// What was done on the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Did {
+pub(super) enum Did {
     /// A connection outward.
     Connect,
     /// A datagram outward.
@@ -156,26 +156,26 @@ pub enum Did {
 
 /// How a container came through the gate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Made {
+pub(super) struct Made {
     /// When it was asked for.
     #[serde(with = "stamp")]
-    pub at: Timestamp,
+    pub(super) at: Timestamp,
     /// Id of the record of its create.
-    pub record: String,
+    pub(super) record: String,
     /// Who asked.
-    pub by: Who,
+    pub(super) by: Who,
     /// The name that was asked for.
-    pub name: Option<String>,
+    pub(super) name: Option<String>,
     /// The image reference that was asked for.
-    pub image: String,
+    pub(super) image: String,
     /// The image's id.
-    pub image_id: Option<String>,
+    pub(super) image_id: Option<String>,
     /// Whether no check of the image's name fired.
-    pub allowed: bool,
+    pub(super) allowed: bool,
     /// What the create's verdict found.
-    pub reasons: Vec<Reason>,
+    pub(super) reasons: Vec<Reason>,
     /// Whether the record was read; else only the index of who made what knows of it.
-    pub is_whole: bool,
+    pub(super) is_whole: bool,
 }
 
 /// Classes of facts. Each has a limit of its own, so that one cannot push another out.

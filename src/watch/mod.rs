@@ -7,8 +7,10 @@
 
 // What comes in.
 mod call;
+mod events;
 mod fact;
 mod kernel;
+mod notice;
 // What it means.
 mod attack;
 mod container;
@@ -17,8 +19,11 @@ mod finding;
 mod join;
 mod launch;
 mod tell;
+// What does it.
+mod task;
 
 pub use finding::Severity;
 pub use join::Sensor;
 use join::{Gap, Settings};
 pub use kernel::{Action, Event, Notice, Process, Protocol, What};
+pub use task::{Parts, Watch, WatchError};

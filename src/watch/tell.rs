@@ -106,7 +106,7 @@ pub(super) struct Round<'a> {
 impl Round<'_> {
     /// Tells what is to be told of a container now.
     pub(super) fn run(&mut self, container: &mut Container) {
-        let mut told = std::mem::take(&mut container.told);
+        let (mut told, mut odd) = (std::mem::take(&mut container.told), std::mem::take(&mut container.odd));
         let mut done = None;
         let launches = container.launches(self.settings.an0693.window());
         let entries = exec::entries(container, &launches);
@@ -118,7 +118,6 @@ impl Round<'_> {
                 done = done.max(over);
             }
         }
-        let mut odd = std::mem::take(&mut container.odd);
         self.odd(container, &entries, &mut odd);
         container.told = told;
         container.odd = odd;

@@ -29,4 +29,5 @@ mod sink;
 mod support;
 mod systemd;
 mod tls;
+mod watch;
 mod wire;
