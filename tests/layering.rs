@@ -61,6 +61,7 @@ const PURE: &[&str] = &[
     "watch/attack",
     "watch/call",
     "watch/container",
+    "watch/dossier",
     "watch/exec",
     "watch/fact",
     "watch/finding",

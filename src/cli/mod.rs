@@ -10,6 +10,7 @@ mod export;
 mod generate;
 mod install;
 mod journal;
+mod launches;
 mod print;
 mod reload;
 mod run;
@@ -45,6 +46,8 @@ enum Command {
     Reload(reload::Reload),
     /// Read the journal.
     Journal(journal::Args),
+    /// Show who launched what and what it did first; one launch as a dossier.
+    Launches(launches::Args),
     /// Let a call pass once that waits for approval, or list what waits.
     Approve(approve::Approve),
     /// Refuse a call that waits for approval, or take an approval back.
@@ -120,6 +123,7 @@ pub fn main() -> ExitCode {
         Command::Check(check) => check::run(check),
         Command::Reload(reload) => reload::run(reload),
         Command::Journal(args) => journal::run(args),
+        Command::Launches(args) => launches::run(args),
         Command::Approve(approve) => approve::approve(approve),
         Command::Reject(reject) => approve::reject(reject),
         Command::Store(args) => store::run(args),

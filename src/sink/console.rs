@@ -11,7 +11,7 @@ const GREEN: &str = "32";
 const YELLOW: &str = "33";
 const DIM: &str = "2";
 
-/// Renders a finished call that matters (an effect, a refusal, a finding worth a warning) or an admin's word. `None` for every other record.
+/// Renders a finished call that matters (an effect, a refusal, a finding worth a warning), a finding of the watch that opens, or an admin's word. `None` for every other record.
 ///
 /// Whatever a client chose (names, paths, images) is shown with its control characters escaped: a container's name must not
 /// move the operator's cursor.
@@ -22,6 +22,10 @@ pub fn line(record: &Value, colour: bool) -> Option<String> {
 fn line_in(record: &Value, zone: &TimeZone, colour: bool) -> Option<String> {
     if text(record, "/kind") == Some("approval") {
         return Some(decision(record, zone, colour));
+    }
+    if text(record, "/kind") == Some("finding") {
+        // Updates are for those who look closer.
+        return (text(record, "/event") == Some("open")).then(|| opened(record, zone, colour));
     }
     if text(record, "/kind") != Some("call") || text(record, "/stage") != Some("outcome") || !matters(record) {
         return None;
@@ -64,6 +68,21 @@ fn line_in(record: &Value, zone: &TimeZone, colour: bool) -> Option<String> {
         push(&mut line, &paint(DIM, &format!("…{}", shown(&id.chars().skip(skipped).collect::<String>()))));
     }
     Some(line)
+}
+
+/// A finding that opens.
+fn opened(record: &Value, zone: &TimeZone, colour: bool) -> String {
+    let at = |pointer: &str| shown(text(record, pointer).unwrap_or("-"));
+    let severity = at("/severity");
+    let code = if matches!(severity.as_str(), "high" | "critical") { RED } else { YELLOW };
+    let time = painted(colour, DIM, &clock(record, zone));
+    let mut line = format!("{time} {} {}", painted(colour, code, "finding"), at("/check"));
+    push(&mut line, &painted(colour, code, &severity));
+    push(&mut line, &at("/title"));
+    for reason in record.get("reasons").and_then(Value::as_array).map_or(&[][..], Vec::as_slice) {
+        push(&mut line, &described(reason));
+    }
+    line
 }
 
 /// An admin's word.
@@ -198,6 +217,20 @@ mod tests {
         });
         let wanted = "02:31:07 approve root approval 7f3k  ci: ContainerCreate\\u{1b}[2J";
         assert_eq!(line_in(&word, &TimeZone::UTC, false).as_deref(), Some(wanted));
+    }
+
+    #[test]
+    fn a_finding_is_shown_when_it_opens() {
+        let mut finding = json!({
+            "time": "2026-11-24T02:31:07Z", "kind": "finding", "event": "open", "check": "launch.an0693", "severity": "high",
+            "title": "risky launch of web\u{1b}[2J", "reasons": [{"check": "privileged", "field": "HostConfig.Privileged",
+            "detail": "true", "risk": 3}],
+        });
+        let wanted = "02:31:07 finding launch.an0693  high  risky launch of web\\u{1b}[2J  \
+                      privileged: true (HostConfig.Privileged)";
+        assert_eq!(line_in(&finding, &TimeZone::UTC, false).as_deref(), Some(wanted));
+        finding["event"] = json!("update");
+        assert_eq!(line_in(&finding, &TimeZone::UTC, false), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 /// The version that the names and tactics below are of. Of T1610 and T1612, only tactics that outlived v19 are named.
-pub const VERSION: &str = "18.1";
+const VERSION: &str = "18.1";
 
 /// The analytic that `launch.an0693` is, and the strategy it belongs to.
 const ANALYTIC: (&str, &str) = ("AN0693", "DET0249");

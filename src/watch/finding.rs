@@ -8,8 +8,8 @@ use super::launch::Launch;
 use crate::policy::{An0693, Check};
 
 /// How bad it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Severity {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Severity {
     /// Worth keeping.
     Low,
     /// Worth a look.
@@ -22,7 +22,7 @@ pub enum Severity {
 
 impl Severity {
     /// The name in records.
-    pub const fn name(self) -> &'static str {
+    const fn name(self) -> &'static str {
         match self {
             Self::Low => "low",
             Self::Medium => "medium",

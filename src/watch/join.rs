@@ -31,7 +31,7 @@ pub(super) struct Settings {
 
 /// What looks at containers from inside the kernel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Sensor {
+pub(super) enum Sensor {
     /// The kernel is watched.
     Kernel,
     /// Only the engine's events tell.
@@ -68,7 +68,7 @@ pub(super) struct Join {
 
 impl Sensor {
     /// The name in records.
-    pub const fn name(self) -> &'static str {
+    pub(super) const fn name(self) -> &'static str {
         match self {
             Self::Kernel => "kernel",
             Self::Events => "events",

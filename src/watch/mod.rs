@@ -19,11 +19,12 @@ mod finding;
 mod join;
 mod launch;
 mod tell;
+// How it is read.
+mod dossier;
 // What does it.
 mod task;
 
-pub use finding::Severity;
-pub use join::Sensor;
+pub use dossier::{Dossier, Dossiers, Row, described};
 use join::{Gap, Settings};
 pub use kernel::{Action, Event, Notice, Process, Protocol, What};
 pub use task::{Parts, Watch, WatchError};
