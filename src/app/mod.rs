@@ -24,6 +24,7 @@ use crate::engine::{self, Dialer, Inspect};
 use crate::facts::LookUp;
 use crate::listen::{self, AcceptTrouble, Accepted, BindError, Door, Refusal, Refusals, Refused};
 use crate::peer::{self, Certificate, Lookup, Peer};
+use crate::policy::An0693;
 use crate::proxy::{self, Client, Gate};
 use crate::runtime::{self, Hangup, Live, Termination, Watch};
 use crate::sink::{Sinks, Target};
@@ -94,15 +95,8 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
 
     let dialer = Dialer::new(config.engine.clone());
     let an0693 = Arc::new(Live::new(config.policy.an0693().clone()));
-    let launches = watch::Parts {
-        audit: audit.clone(),
-        store: store.clone(),
-        inspect: Inspect::new(dialer.clone()),
-        an0693: Arc::clone(&an0693),
-        kernel: None,
-    };
     // Before the doors open: no call may be earlier than the watch.
-    let launches = watch::Watch::open(launches, &config.audit.journal).await?;
+    let launches = open_watch(&config, &audit, &store, &an0693).await?;
     let gate = Arc::new(Gate {
         rules: Live::new(reload::rules(&config)),
         audit: audit.clone(),
@@ -143,6 +137,20 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     let mut reloader = Reloader::new(setup, audit.clone(), parts);
     let limit = until_told(&mut termination, &audit, &mut reloader, hangup).await;
     drop(reloader);
+    end(open, trigger, limit, &mut termination, &audit).await;
+    drop(gate);
+    audit.close().await;
+    Ok(())
+}
+
+/// Gives every task time to end, and cuts what is left.
+async fn end(
+    mut open: JoinSet<()>,
+    trigger: runtime::Trigger,
+    limit: Duration,
+    termination: &mut Termination,
+    audit: &Audit,
+) {
     tracing::info!(seconds = limit.as_secs(), "draining");
     audit.lifecycle(LifecycleEvent::Drain { reason: "signal".into(), open: audit.stats().open }).await;
     trigger.drain();
@@ -185,6 +193,22 @@ fn no_loop(engine: &engine::Address, doors: &[Door]) -> Result<(), RunError> {
         Some(door) => Err(RunError::Loop { door: door.name().to_owned(), path: engine.display().to_string() }),
         None => Ok(()),
     }
+}
+
+async fn open_watch(
+    config: &Config,
+    audit: &Audit,
+    store: &Store,
+    an0693: &Arc<Live<An0693>>,
+) -> Result<watch::Watch, watch::WatchError> {
+    let parts = watch::Parts {
+        audit: audit.clone(),
+        store: store.clone(),
+        inspect: Inspect::new(Dialer::new(config.engine.clone())),
+        an0693: Arc::clone(an0693),
+        kernel: None,
+    };
+    watch::Watch::open(parts, &config.audit.journal).await
 }
 
 /// Opens the index of who made what. One that is new learns it from the journal.

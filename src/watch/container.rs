@@ -66,15 +66,12 @@ impl Container {
         if self.done.is_some_and(|done| fact.at <= done) {
             return false;
         }
-        match &fact.what {
-            Happened::Created { image, name } => {
-                self.created = Some(self.created.map_or(fact.at, |known| known.min(fact.at)));
-                self.image = Some(image.clone());
-                self.name = Some(name.clone());
-            }
-            Happened::Destroyed => self.is_destroyed = true,
-            _other => {}
+        if let Happened::Created { image, name } = &fact.what {
+            self.created = Some(self.created.map_or(fact.at, |known| known.min(fact.at)));
+            self.image = Some(image.clone());
+            self.name = Some(name.clone());
         }
+        self.is_destroyed |= fact.what == Happened::Destroyed;
         let class = fact.class();
         let is_new = self.facts.insert(fact);
         let mut of_class = self.facts.iter().filter(|fact| fact.class() == class);
@@ -111,10 +108,7 @@ impl Container {
 
     /// Its latest name.
     pub(super) fn latest_name(&self) -> Option<&str> {
-        let renamed = self.facts.iter().rev().find_map(|fact| match &fact.what {
-            Happened::Renamed { name } => Some(name.as_str()),
-            _other => None,
-        });
+        let renamed = self.facts.iter().rev().find_map(|fact| fact.what.renamed());
         let made = self.made.as_ref().and_then(|made| made.name.as_deref());
         renamed.or(self.name.as_deref()).or(made)
     }
@@ -136,14 +130,17 @@ impl Container {
             let last = if next.is_none() && over.is_some() { later(until, SETTLE) } else { until };
             let early = start.saturating_sub(EARLY).unwrap_or(*start).max(from);
             let asked_from = at.checked_sub(1).and_then(|before| starts.get(before)).copied();
-            let facts = self.facts.iter().filter(|fact| match &fact.what {
-                // A restart is asked for before the death that it brings.
-                Happened::Asked(asked) if asked.exec.is_none() => {
+            let belongs = |fact: &&Fact| {
+                if fact.what.start_asked().is_some() {
+                    // A restart is asked for before the death that it brings.
                     fact.at <= *start && asked_from.is_none_or(|before| fact.at > before)
+                } else if fact.is_act() {
+                    fact.at >= early && fact.at > from && fact.at <= until
+                } else {
+                    fact.at > from && fact.at <= last
                 }
-                _act if fact.is_act() => fact.at >= early && fact.at > from && fact.at <= until,
-                _other => fact.at > from && fact.at <= last,
-            });
+            };
+            let facts = self.facts.iter().filter(belongs);
             let (start, died) = (Some(*start), died);
             all.push(Launch { container: self, start, died, until: Some(until), facts: facts.collect() });
             from = over.unwrap_or(until);

@@ -49,7 +49,7 @@ pub(super) fn entries<'c>(container: &'c Container, launches: &[Launch<'c>]) -> 
     let mut execs = execs(container);
     let mut all = Vec::new();
     for fact in container.facts() {
-        let Happened::Ran(ran) = &fact.what else { continue };
+        let Some(ran) = fact.what.ran() else { continue };
         let is_first = ran.is_init || launches.iter().any(|launch| launch.is_first(fact));
         if is_first || !was_put(container, fact, ran.pid) {
             continue;
@@ -65,17 +65,19 @@ pub(super) fn entries<'c>(container: &'c Container, launches: &[Launch<'c>]) -> 
 /// Execs that the engine began and no call through the gate asked for, and that are not the container's own health check: when,
 /// and their command.
 pub(super) fn behind(container: &Container) -> Vec<(Timestamp, &str)> {
-    let asked =
-        |id: &str| container.has(|what| matches!(what, Happened::Asked(asked) if asked.exec.as_deref() == Some(id)));
+    let asked = |id: &str| container.has(|what| what.exec_asked().is_some_and(|(_, exec)| exec == id));
     let command = |id: &str| {
-        container.facts().find_map(|fact| match &fact.what {
-            Happened::ExecCreated { exec, command } if exec == id => Some(command.as_str()),
-            _other => None,
+        container.facts().find_map(|fact| {
+            if let Happened::ExecCreated { exec, command } = &fact.what {
+                (exec == id).then_some(command.as_str())
+            } else {
+                None
+            }
         })
     };
-    let began = container.facts().filter_map(|fact| match &fact.what {
-        Happened::ExecStarted { exec } if !asked(exec) => Some((fact.at, command(exec).unwrap_or_default())),
-        _other => None,
+    let began = container.facts().filter_map(|fact| {
+        let exec = fact.what.exec_started().filter(|exec| !asked(exec))?;
+        Some((fact.at, command(exec).unwrap_or_default()))
     });
     began.filter(|(_, command)| container.health.as_deref().is_none_or(|health| health != *command)).collect()
 }
@@ -103,14 +105,8 @@ fn first_of_pid(container: &Container, ran: &Fact, pid: u32) -> bool {
 fn execs(container: &Container) -> Vec<Exec<'_>> {
     let mut known: Vec<(&str, Exec<'_>)> = Vec::new();
     for fact in container.facts() {
-        let (id, record) = match &fact.what {
-            Happened::Asked(asked) => match &asked.exec {
-                Some(exec) => (exec.as_str(), Some(asked.record.as_str())),
-                None => continue,
-            },
-            Happened::ExecStarted { exec } => (exec.as_str(), None),
-            _other => continue,
-        };
+        let asked = fact.what.exec_asked().map(|(asked, exec)| (exec, Some(asked.record.as_str())));
+        let Some((id, record)) = asked.or_else(|| fact.what.exec_started().map(|exec| (exec, None))) else { continue };
         match known.iter_mut().find(|(known, _)| *known == id) {
             Some((_, exec)) => *exec = Exec { to: fact.at, record: exec.record.or(record), ..*exec },
             None => known.push((id, Exec { from: fact.at, to: fact.at, record })),

@@ -228,6 +228,33 @@ impl Fact {
     }
 }
 
+impl Happened {
+    /// The call, if a start is asked for.
+    pub(super) fn start_asked(&self) -> Option<&Asked> {
+        if let Self::Asked(asked) = self { Some(asked).filter(|asked| asked.exec.is_none()) } else { None }
+    }
+
+    /// The call and the exec's id, if an exec is asked for.
+    pub(super) fn exec_asked(&self) -> Option<(&Asked, &str)> {
+        if let Self::Asked(asked) = self { asked.exec.as_deref().map(|exec| (asked, exec)) } else { None }
+    }
+
+    /// Id of an exec that the engine began.
+    pub(super) fn exec_started(&self) -> Option<&str> {
+        if let Self::ExecStarted { exec } = self { Some(exec) } else { None }
+    }
+
+    /// The program that began to run.
+    pub(super) const fn ran(&self) -> Option<&Ran> {
+        if let Self::Ran(ran) = self { Some(ran) } else { None }
+    }
+
+    /// The new name.
+    pub(super) fn renamed(&self) -> Option<&str> {
+        if let Self::Renamed { name } = self { Some(name) } else { None }
+    }
+}
+
 /// Times as text, to the nanosecond.
 pub(super) mod stamp {
     use jiff::Timestamp;

@@ -34,10 +34,7 @@ impl<'c> Launch<'c> {
 
     /// The call that started it; `None` if the engine did that by itself, or was told to behind the gate.
     pub(super) fn starter(&self) -> Option<(&'c Fact, &'c Asked)> {
-        self.facts.iter().rev().find_map(|fact| match &fact.what {
-            Happened::Asked(asked) if asked.exec.is_none() => Some((*fact, asked)),
-            _other => None,
-        })
+        self.facts.iter().rev().find_map(|fact| Some((*fact, fact.what.start_asked()?)))
     }
 
     /// What the verdicts on its create and its start found.
@@ -48,10 +45,7 @@ impl<'c> Launch<'c> {
 
     /// The programs that ran, in order.
     fn ran(&self) -> impl Iterator<Item = (&'c Fact, &'c Ran)> {
-        self.facts.iter().filter_map(|fact| match &fact.what {
-            Happened::Ran(ran) => Some((*fact, ran)),
-            _other => None,
-        })
+        self.facts.iter().filter_map(|fact| Some((*fact, fact.what.ran()?)))
     }
 
     /// Whether a program is the container's first one, or the first that its init started.
@@ -84,10 +78,8 @@ impl<'c> Launch<'c> {
     fn records(&self) -> Vec<&'c str> {
         let mut records: Vec<&str> = self.made().map(|made| made.record.as_str()).into_iter().collect();
         records.extend(self.starter().map(|(_, asked)| asked.record.as_str()));
-        records.extend(self.facts.iter().filter_map(|fact| match &fact.what {
-            Happened::Asked(asked) if asked.exec.is_some() => Some(asked.record.as_str()),
-            _other => None,
-        }));
+        let execs = self.facts.iter().filter_map(|fact| fact.what.exec_asked());
+        records.extend(execs.map(|(asked, _)| asked.record.as_str()));
         records.truncate(ENTRIES);
         records
     }
@@ -145,13 +137,9 @@ impl<'c> Launch<'c> {
             | Happened::ExecStarted { .. }
             | Happened::Entered { .. } => return None,
         };
-        match value {
-            Value::Object(mut members) => {
-                members.retain(|_, value| !value.is_null());
-                Some(members)
-            }
-            _none => None,
-        }
+        let Value::Object(mut members) = value else { return None };
+        members.retain(|_, value| !value.is_null());
+        Some(members)
     }
 
     fn program(&self, fact: &Fact, ran: &Ran, entries: &[Entry<'_>]) -> Map<String, Value> {

@@ -28,3 +28,6 @@ pub use dossier::{Dossier, Dossiers, Row, described};
 use join::{Gap, Settings};
 pub use kernel::{Action, Event, Notice, Process, Protocol, What};
 pub use task::{Parts, Watch, WatchError};
+
+#[cfg(test)]
+mod tests;

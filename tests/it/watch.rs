@@ -145,23 +145,94 @@ fn a_health_check_is_no_exec_of_anybodys() {
 #[test]
 fn a_gate_that_is_killed_goes_on_with_its_launches() {
     let engine = Engine::shared();
-    let mut gate = start(&engine);
+    let (mut gate, name) = (start(&engine), unique("resumed"));
     let docker = Docker::at(&gate.socket());
-    let name = unique("resumed");
-    let id = docker.ok(&["create", "--name", &name, "--privileged", "busybox:1.0", "sleep", "600"]);
+    let id = docker.ok(&["create", "--name", &name, "--pid", "host", "busybox:1.0", "sleep", "600"]);
+    // Between create and start; and the start itself is nobody's to see.
+    gate.kill9();
+    Docker::at(engine.socket()).ok(&["start", &name]);
+    gate.start_again();
+    eventually("the finding opens", || events(&told(&gate, "finding", &id)).contains(&"open").then_some(()));
+    // Between start and first action.
     gate.kill9();
     gate.start_again();
-    // As the engine's own restart policy would: nothing of it passes the gate while it is away.
-    let mut started = docker.run(&["start", &name]);
-    if started.stderr.contains("privileged") || !started.status.success() {
-        started = Docker::at(engine.socket()).run(&["start", &name]);
-    }
-    println!("{started:?}");
-    eventually("the launch is armed", || events(&told(&gate, "launch", &id)).contains(&"armed").then_some(()));
-    gate.kill9();
-    gate.start_again();
-    let (launches, _) = over(&gate, &id);
+    docker.ok(&["exec", &id, "true"]);
+    let (launches, findings) = over(&gate, &id);
     assert_eq!(events(&launches), ["open", "armed", "closed"]);
     assert!(launches.iter().all(|launch| launch["launch"] == launches[0]["launch"]));
-    docker.run(&["rm", "-f", &name]);
+    let opened = |event: &str| findings.iter().filter(|finding| finding["event"] == event).count();
+    assert_eq!((opened("open"), opened("close")), (1, 1), "{findings:#?}");
+    assert!(findings.iter().all(|finding| finding["check"] == "launch.an0693"));
+    let close = findings.last().unwrap();
+    assert_eq!(whats(close).iter().filter(|what| **what == "start").count(), 1, "{close:#}");
+    assert!(whats(close).contains(&"exec"), "{close:#}");
+    docker.ok(&["rm", "-f", &name]);
+}
+
+#[test]
+fn an_engine_that_is_killed_is_listened_to_again() {
+    let engine = Engine::own();
+    let gate = start(&engine);
+    let docker = Docker::at(&gate.socket());
+    let id = docker.ok(&["run", "-d", "--name", "lives", "busybox:1.0", "sleep", "600"]);
+    engine.kill9();
+    engine.restart();
+    let (launches, _) = over(&gate, &id);
+    assert!(whats(launches.last().unwrap()).contains(&"die"), "it ended with its engine: {launches:#?}");
+    docker.ok(&["start", &id]);
+    eventually("its second launch", || {
+        let launches = told(&gate, "launch", &id);
+        launches
+            .iter()
+            .any(|launch| launch["event"] == "armed" && launch["launch"] != launches[0]["launch"])
+            .then_some(())
+    });
+    let next = docker.ok(&["run", "-d", "--name", "next", "busybox:1.0", "sleep", "600"]);
+    eventually("the next launch", || events(&told(&gate, "launch", &next)).contains(&"armed").then_some(()));
+    let bypassed = gate.records().into_iter().filter(|record| record["check"] == "launch.bypass").count();
+    assert_eq!(bypassed, 0);
+}
+
+#[test]
+fn what_is_refused_is_no_launch_and_what_passes_is_told_in_enforce_mode_too() {
+    let engine = Engine::shared();
+    let gate = Gate::enforce(engine.socket());
+    let docker = Docker::at(&gate.socket());
+    let refused = unique("refused");
+    assert!(!docker.run(&["run", "-d", "--name", &refused, "--pid", "host", "busybox:1.0", "true"]).status.success());
+    let name = unique("passes");
+    let id = docker.ok(&["run", "-d", "--name", &name, "busybox:1.0", "sleep", "600"]);
+    eventually("the launch is armed", || events(&told(&gate, "launch", &id)).contains(&"armed").then_some(()));
+    let named = |record: &Value| record["kind"] == "launch" && record["container"]["name"] == refused.as_str();
+    assert!(!gate.records().iter().any(named));
+    docker.ok(&["rm", "-f", &name]);
+}
+
+#[test]
+fn launches_are_listed_and_shown_as_dossiers() {
+    let engine = Engine::shared();
+    let gate = start(&engine);
+    let docker = Docker::at(&gate.socket());
+    let name = unique("shown");
+    let id = docker.ok(&["run", "-d", "--name", &name, "--pid", "host", "busybox:1.0", "sleep", "600"]);
+    eventually("the finding opens", || events(&told(&gate, "finding", &id)).contains(&"open").then_some(()));
+    let launches = |args: &[&str]| {
+        let journal = gate.journal();
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tidewaiter"));
+        let output = command.args(["launches", "--journal"]).arg(journal).args(args).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stdout).unwrap())
+    };
+    let (_, list) = launches(&[]);
+    let line = list.lines().find(|line| line.contains(&name)).unwrap();
+    assert!(line.contains("armed") && line.contains("fallback") && line.contains("busybox:1.0"), "{line}");
+    let (_, dossier) = launches(&[&name]);
+    for wanted in ["namespace.pid.host", "processes of the host", "launch.an0693", "docker pause", "\"uid\":0"] {
+        assert!(dossier.contains(wanted), "no {wanted} in {dossier}");
+    }
+    let (_, json) = launches(&[&id, "--json"]);
+    let json: Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["create"]["request"]["operation"], "ContainerCreate");
+    assert_eq!(json["findings"][0]["check"], "launch.an0693");
+    assert!(!launches(&["nothing-of-that-name"]).0);
+    docker.ok(&["rm", "-f", &name]);
 }
