@@ -128,29 +128,10 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         open.spawn(admin::serve(door, admin, Arc::clone(&lookup), drain));
     }
 
-    let parts: Vec<Box<dyn Part>> = vec![
-        Box::new(audit.clone()),
-        Box::new(Arc::clone(&gate)),
-        Box::new(an0693),
-        Box::new(Certificates::of(&config)),
-    ];
+    let parts = parts(&config, &audit, &gate, an0693);
     let mut reloader = Reloader::new(setup, audit.clone(), parts);
     let limit = until_told(&mut termination, &audit, &mut reloader, hangup).await;
     drop(reloader);
-    end(open, trigger, limit, &mut termination, &audit).await;
-    drop(gate);
-    audit.close().await;
-    Ok(())
-}
-
-/// Gives every task time to end, and cuts what is left.
-async fn end(
-    mut open: JoinSet<()>,
-    trigger: runtime::Trigger,
-    limit: Duration,
-    termination: &mut Termination,
-    audit: &Audit,
-) {
     tracing::info!(seconds = limit.as_secs(), "draining");
     audit.lifecycle(LifecycleEvent::Drain { reason: "signal".into(), open: audit.stats().open }).await;
     trigger.drain();
@@ -159,6 +140,12 @@ async fn end(
     audit.close().await;
     sinks.end(DELIVERING).await;
     Ok(())
+}
+
+/// What a reload puts in force.
+fn parts(config: &Config, audit: &Audit, gate: &Arc<Gate>, an0693: Arc<Live<An0693>>) -> Vec<Box<dyn Part>> {
+    let certificates = Certificates::of(config);
+    vec![Box::new(audit.clone()), Box::new(Arc::clone(gate)), Box::new(an0693), Box::new(certificates)]
 }
 
 /// Waits for what is open, to a deadline or until it is asked for again, and cuts the rest.
