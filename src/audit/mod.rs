@@ -1,11 +1,12 @@
 //! One record per call, always: an intent that is durable before an effect, and an outcome that closes it.
 //!
-//! Pure: `record` renders a call, `redact` takes the secrets out, `chain` links the lines. `writer` is the thread that owns the
+//! Pure: `record` and `known` render a call, `redact` takes the secrets out, `recorded` reads it back, `chain` links the lines. `writer` is the thread that owns the
 //! file, `recover` reads its end after a crash, `verify` and `follow` read it for others.
 
 // What a record says.
 mod approval;
 mod json;
+mod known;
 mod lifecycle;
 mod record;
 mod redact;
@@ -24,6 +25,7 @@ mod writer;
 // How it is read.
 mod follow;
 mod line;
+mod recorded;
 mod verify;
 
 #[cfg(test)]
@@ -36,6 +38,7 @@ pub use journal::{Audit, OpenError, Opened, Stats, Unwritten};
 pub use keys::public_key_file;
 pub use lifecycle::{LifecycleEvent, ReloadResult, ReloadTrigger};
 pub use pending::{CallFacts, Ended, Outcome, Pending, RecordId};
+pub use recorded::{Entry, Recorded, Unreplayable, known_of, read as read_entry};
 pub use settings::{Level, Levels, OnFailure, Rotate, Settings, SyncPolicy};
 pub use verify::{Fault, PublicKey, Report, files, verify};
 pub use watched::{WatchEvent, WatchKind};

@@ -34,6 +34,8 @@ pub struct CallFacts<'a> {
     pub call: &'a Call<'a>,
     /// What was looked up for it.
     pub known: &'a Known,
+    /// Paths that no container may see, by which it was judged.
+    pub protected: &'a [String],
     /// The decision.
     pub verdict: &'a Verdict,
     /// The judged body as the client sent it; `None` if it was not read.

@@ -2,7 +2,7 @@
 
 use super::json::{Array, Object, display};
 use super::redact::{Argv, Redacted, Redactor};
-use super::{CallFacts, Ended, Level, Outcome, lifecycle};
+use super::{CallFacts, Ended, Level, Outcome, known, lifecycle};
 use crate::peer::{Certificate, Peer, UnixPeer};
 use crate::policy::{Action, Approval, Check, HeldImage, Verdict};
 use crate::request::{Body, ContainerSpec, HostConfig, Text, stored_container};
@@ -29,7 +29,7 @@ pub(super) struct Common {
     container: Container,
     /// Members from `image` to `approval`.
     tail: Vec<u8>,
-    /// The redacted body, which stands in the first line of the call only.
+    /// The redacted body and what was looked up, which stand in the first line of the call only.
     body: Vec<u8>,
     /// Whether what the engine makes is a container.
     makes_container: bool,
@@ -50,7 +50,11 @@ impl Common {
         let asked = facts.call.asked;
         let mut head = Vec::with_capacity(160);
         lifecycle::head(&mut head, facts.id, facts.time, host, "call");
-        let (body, clear) = redacted_body(facts, level, redactor);
+        let (mut body, clear) = redacted_body(facts, level, redactor);
+        // A read that is judged by what a container may do says no more of it than its record has without.
+        if level >= Level::Request || !asked.operation.has_effect() {
+            known::write(&mut body, facts.known, facts.protected, redactor);
+        }
         let mut middle = Vec::with_capacity(1024);
         let mut object = Object::resume(&mut middle);
         policy(&mut object, facts.verdict);
@@ -218,6 +222,14 @@ pub(super) fn unix_peer(object: &mut Object<'_>, peer: &UnixPeer, redactor: &Red
         }
         left_out(array, peer.groups.len());
     });
+    if !peer.groups.is_empty() {
+        object.array("gids", |array| {
+            peer.groups.iter().take(ELEMENTS).for_each(|group| display(array.element(), group.gid));
+        });
+    }
+    if let Some(home) = &peer.home {
+        object.text("home", &home.to_string_lossy(), TEXT);
+    }
     if let Some(exe) = &peer.exe {
         object.text("exe", &exe.to_string_lossy(), TEXT);
     }
@@ -450,13 +462,7 @@ fn verdict(object: &mut Object<'_>, verdict: &Verdict) {
                     o.text("check", finding.check.id(), NAME);
                     o.text("field", &finding.field, NAME);
                     o.text("detail", &finding.detail, ELEMENT);
-                    let reaction = match finding.reaction {
-                        crate::policy::Reaction::Allow => "allow",
-                        crate::policy::Reaction::Warn => "warn",
-                        crate::policy::Reaction::Approve => "approve",
-                        crate::policy::Reaction::Deny => "deny",
-                    };
-                    o.text("reaction", reaction, NAME);
+                    o.text("reaction", finding.reaction.word(), NAME);
                     o.display("risk", finding.check.risk());
                     o.array("attack", |a| {
                         finding.check.attack().iter().for_each(|id| a.text(id, NAME));

@@ -6,8 +6,8 @@ use serde::Deserialize;
 use serde_spanned::Spanned;
 use toml::value::Datetime;
 
+use super::Mode;
 use super::profile::{ImageProof, Join};
-use super::{Mode, Reaction};
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -115,15 +115,4 @@ pub(super) struct An0693 {
     pub(super) time_window: Option<Spanned<String>>,
     pub(super) risk_threshold: Option<Spanned<i64>>,
     pub(super) privileged_flags: Option<Vec<Spanned<String>>>,
-}
-
-/// Reads a reaction.
-pub(super) fn reaction(text: &str) -> Option<Reaction> {
-    match text {
-        "allow" => Some(Reaction::Allow),
-        "warn" => Some(Reaction::Warn),
-        "approve" => Some(Reaction::Approve),
-        "deny" => Some(Reaction::Deny),
-        _unknown => None,
-    }
 }

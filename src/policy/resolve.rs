@@ -154,9 +154,10 @@ impl Resolver {
     fn reactions(&mut self, raw: &raw::Profile, profile: &mut Profile) {
         // The more of an id a pattern spells out the later, and of two alike the stricter, so that it wins whatever the order.
         let mut reactions: Vec<_> = raw.reactions.iter().collect();
-        reactions.sort_by_key(|(check, reaction)| (precision(check.get_ref()), raw::reaction(reaction.get_ref())));
+        reactions
+            .sort_by_key(|(check, reaction)| (precision(check.get_ref()), Reaction::from_word(reaction.get_ref())));
         for (pattern, written) in reactions {
-            let reaction = raw::reaction(written.get_ref());
+            let reaction = Reaction::from_word(written.get_ref());
             if reaction.is_none() {
                 let help = "write deny, approve, warn or allow";
                 self.fail(written, &format!("'{}' is no reaction", written.get_ref()), help);

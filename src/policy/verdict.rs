@@ -28,6 +28,28 @@ pub enum Reaction {
     Deny,
 }
 
+impl Reaction {
+    /// The word for it, in policies and records.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Warn => "warn",
+            Self::Approve => "approve",
+            Self::Deny => "deny",
+        }
+    }
+
+    /// The reaction that a word means.
+    pub fn from_word(word: &str) -> Option<Self> {
+        [Self::Allow, Self::Warn, Self::Approve, Self::Deny].into_iter().find(|reaction| reaction.word() == word)
+    }
+
+    /// Whether it refuses a call in enforce mode, for good or until an admin approves it.
+    pub fn refuses(self) -> bool {
+        self >= Self::Approve
+    }
+}
+
 /// One thing that a check found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
@@ -102,8 +124,13 @@ impl Verdict {
         self.mode == Mode::Enforce && !faithful
     }
 
+    /// Whether it refuses the call, or would in enforce mode.
+    pub fn refuses(&self) -> bool {
+        self.worst().is_some_and(Reaction::refuses)
+    }
+
     /// The worst reaction of all findings.
-    pub(super) fn worst(&self) -> Option<Reaction> {
+    pub fn worst(&self) -> Option<Reaction> {
         self.findings.iter().map(|finding| finding.reaction).max()
     }
 

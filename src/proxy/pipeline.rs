@@ -149,7 +149,7 @@ impl Judged<'_> {
     /// Begins the record; an effect's intent is durable when this returns.
     pub(super) async fn record(&self, gate: &Gate, client: &Client) -> Result<Pending, Unwritten> {
         let Self { call, known, verdict, body, user_agent, seen: Seen { id, time } } = *self;
-        let (door, peer) = (client.door.as_ref(), &client.peer);
-        gate.audit.begin(&CallFacts { id, time, door, peer, call, known, verdict, body, user_agent }).await
+        let (door, peer, protected) = (client.door.as_ref(), &client.peer, gate.protected.as_slice());
+        gate.audit.begin(&CallFacts { id, time, door, peer, call, known, protected, verdict, body, user_agent }).await
     }
 }

@@ -62,6 +62,7 @@ async fn begin(audit: &Audit) -> Result<Pending, Unwritten> {
         peer: &Peer::Tcp(([127, 0, 0, 1], 1).into()),
         call: &Call::unread(&asked),
         known: Known::NOTHING,
+        protected: &[],
         verdict: &verdict,
         body: None,
         user_agent: None,

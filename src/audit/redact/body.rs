@@ -28,6 +28,10 @@ enum Rule {
     Pairs,
     /// An object whose keys stay, or a list, of which each value is tagged.
     Options,
+    /// Options of a driver: those that decide which part of the host a volume or a log reaches are clear.
+    Driver,
+    /// An object whose keys stay and whose texts are clear but for credentials in URLs.
+    Settings,
     /// A command line.
     Argv,
     /// Tagged, whatever it is.
@@ -61,7 +65,9 @@ impl<'r> Redacted<'r> {
             (_, Rule::Secret) => self.tag(out, value.raw()),
             (Kind::Number, Rule::Clear) if value.raw().len() <= NUMBER => out.extend_from_slice(value.raw()),
             (Kind::Array, _) => self.array(out, value, rule, depth),
-            (Kind::Object, Rule::Fields | Rule::Named | Rule::Options) => self.object(out, value, rule, depth),
+            (Kind::Object, Rule::Fields | Rule::Named | Rule::Options | Rule::Driver | Rule::Settings) => {
+                self.object(out, value, rule, depth);
+            }
             // Not of the type that the field has: not what we know to be clear.
             (Kind::Object | Kind::Number, _) => self.tag(out, value.raw()),
         }
@@ -71,9 +77,16 @@ impl<'r> Redacted<'r> {
         let mut object = Object::begin(out);
         let mut members = value.members();
         for (key, value) in members.by_ref().take(ELEMENTS) {
+            if let (Rule::Driver, Some(text)) = (rule, value.text()) {
+                let clean = self.redactor.driver_option(&key, &text);
+                self.tagged |= clean != text;
+                string(object.foreign_key(&key, KEY), &clean, TEXT);
+                continue;
+            }
             let rule = match rule {
                 Rule::Named => Rule::Fields,
-                Rule::Options => Rule::Secret,
+                Rule::Options | Rule::Driver => Rule::Secret,
+                Rule::Settings => Rule::Clear,
                 Rule::Fields | Rule::Clear | Rule::Pairs | Rule::Argv | Rule::Secret => rule_of(&key),
             };
             self.value(object.foreign_key(&key, KEY), value, rule, depth + 1);
@@ -116,7 +129,9 @@ impl<'r> Redacted<'r> {
             Rule::Clear => self.redactor.scrub(&text),
             Rule::Pairs => self.redactor.pair(&text).into(),
             Rule::Argv => Argv::new(self.redactor).arg(&text),
-            Rule::Fields | Rule::Named | Rule::Options | Rule::Secret => return self.tag(out, text.as_bytes()),
+            Rule::Fields | Rule::Named | Rule::Options | Rule::Driver | Rule::Settings | Rule::Secret => {
+                return self.tag(out, text.as_bytes());
+            }
         };
         self.tagged |= clean != text || clean.len() > TEXT;
         string(out, &clean, TEXT);
@@ -184,8 +199,11 @@ fn rule_of(key: &str) -> Rule {
         "endpointsconfig" | "exposedports" | "volumes" | "portbindings" => Rule::Named,
         "env" => Rule::Pairs,
         "cmd" | "entrypoint" | "shell" | "command" | "args" => Rule::Argv,
-        // `Config` is `LogConfig.Config`; `Options` is a driver's; `Test` is a command that runs with the secrets at hand.
-        "labels" | "config" | "options" | "driveropts" | "annotations" | "storageopt" | "test" => Rule::Options,
+        // `Config` is `LogConfig.Config`; `Options` is a driver's.
+        "config" | "options" | "driveropts" => Rule::Driver,
+        "sysctls" | "tmpfs" | "auxiliaryaddresses" => Rule::Settings,
+        // `Test` is a command that runs with the secrets at hand.
+        "labels" | "annotations" | "storageopt" | "test" | "onbuild" => Rule::Options,
         key if CLEAR.binary_search(&key).is_ok() => Rule::Clear,
         _ => Rule::Secret,
     }
@@ -200,7 +218,6 @@ const CLEAR: &[&str] = &[
     "attachstdin",
     "attachstdout",
     "autoremove",
-    "auxiliaryaddresses",
     "binds",
     "blkioweight",
     "capabilities",
@@ -242,13 +259,16 @@ const CLEAR: &[&str] = &[
     "dir",
     "disable",
     "disabled",
+    "diskquota",
     "dns",
+    "dnsnames",
     "dnsoptions",
     "dnssearch",
     "domainname",
     "driver",
     "enableipv4",
     "enableipv6",
+    "endpointid",
     "exit",
     "extrahosts",
     "failureaction",
@@ -256,6 +276,8 @@ const CLEAR: &[&str] = &[
     "forceupdate",
     "gateway",
     "gid",
+    "globalipv6address",
+    "globalipv6prefixlen",
     "groupadd",
     "groups",
     "gwpriority",
@@ -274,9 +296,11 @@ const CLEAR: &[&str] = &[
     "iomaximumiops",
     "ipaddress",
     "ipcmode",
+    "ipprefixlen",
     "iprange",
     "ipv4address",
     "ipv6address",
+    "ipv6gateway",
     "isolation",
     "kernelmemory",
     "kernelmemorytcp",
@@ -301,6 +325,7 @@ const CLEAR: &[&str] = &[
     "nanocpus",
     "network",
     "networkdisabled",
+    "networkid",
     "networkmode",
     "nocopy",
     "nonewprivileges",
@@ -310,11 +335,13 @@ const CLEAR: &[&str] = &[
     "openstdin",
     "order",
     "parallelism",
+    "path",
     "pathincontainer",
     "pathonhost",
     "pidmode",
     "pids",
     "pidslimit",
+    "portspecs",
     "privileged",
     "propagation",
     "protocol",

@@ -43,6 +43,13 @@ const TOKEN_PREFIXES: [&str; 15] = [
     "dckr_pat_",
     "npm_",
 ];
+/// Options of `mount(2)` without a value.
+const MOUNT_FLAGS: [&str; 14] = [
+    "bind", "defaults", "hard", "noatime", "nodev", "noexec", "nolock", "nosuid", "rbind", "ro", "rw", "soft", "tcp",
+    "udp",
+];
+/// Options of `mount(2)` whose values hold no secret.
+const MOUNT_OPTIONS: [&str; 8] = ["addr", "gid", "mode", "nfsvers", "size", "uid", "vers", "nr_inodes"];
 /// Shortest text that may be a token by its look alone.
 const TOKEN: usize = 20;
 
@@ -93,6 +100,32 @@ impl Redactor {
             }
             None if is_name(text) && !is_token(text) => text.to_owned(),
             Some(_) | None => self.tag(text.as_bytes()).to_string(),
+        }
+    }
+
+    /// An option of a volume's or log's driver. What it is of and where it leads stays, for it is judged; of the options of
+    /// `mount(2)` the usual ones; every other value is tagged.
+    pub(super) fn driver_option(&self, name: &str, value: &str) -> String {
+        match name.trim().to_ascii_lowercase().as_str() {
+            _ if value.is_empty() => String::new(),
+            "type" | "path" => self.scrub(value).into_owned(),
+            // `//user:password@host/share`: a URL but for its scheme.
+            "device" => {
+                let url = format!("device:{value}");
+                let clean = self.scrub(&url);
+                clean.strip_prefix("device:").map_or_else(|| self.tag(value.as_bytes()).to_string(), ToOwned::to_owned)
+            }
+            "o" => value.split(',').map(|option| self.mount_option(option)).collect::<Vec<_>>().join(","),
+            _secret => self.tag(value.as_bytes()).to_string(),
+        }
+    }
+
+    fn mount_option(&self, option: &str) -> String {
+        match option.split_once('=') {
+            None if MOUNT_FLAGS.contains(&option) => option.to_owned(),
+            Some((name, _value)) if MOUNT_OPTIONS.contains(&name) => option.to_owned(),
+            Some((name, value)) if is_name(name) => format!("{name}={}", self.tag(value.as_bytes())),
+            Some(_) | None => self.tag(option.as_bytes()).to_string(),
         }
     }
 

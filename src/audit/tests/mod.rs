@@ -3,6 +3,7 @@
 mod failure;
 mod journal;
 mod record;
+mod recorded;
 
 use std::path::{Path, PathBuf};
 
@@ -130,6 +131,7 @@ fn facts<'a>(call: &'a Call<'a>, peer: &'a Peer, verdict: &'a Verdict) -> CallFa
         peer,
         call,
         known: Known::NOTHING,
+        protected: &[],
         verdict,
         body: None,
         user_agent: Some("Docker-Client/28.2.2 (linux)"),

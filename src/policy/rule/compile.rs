@@ -189,7 +189,7 @@ fn message(written: &Spanned<String>, found: &mut Vec<Diagnostic>) -> String {
 
 fn reaction(written: Option<&Spanned<String>>, found: &mut Vec<Diagnostic>) -> Reaction {
     let Some(written) = written else { return Reaction::Deny };
-    raw::reaction(written.get_ref()).unwrap_or_else(|| {
+    Reaction::from_word(written.get_ref()).unwrap_or_else(|| {
         let message = format!("'{}' is no reaction", written.get_ref());
         found.push(error(written.span(), &message, Some("write deny, approve, warn or allow")));
         Reaction::Deny

@@ -1,0 +1,192 @@
+//! What a record holds is enough to judge the call again, and it is judged the same.
+
+use super::*;
+use crate::audit::record::Common;
+use crate::audit::redact::Redactor;
+use crate::policy::{EngineFacts, Facts, HeldImage, HeldVolume, Joined, Maker, Policy, RealPath, Stored, judge};
+use crate::request::{Body, BodyPlan};
+
+const SECRET: &str = "s3cr3t";
+
+/// Every field of a create that is judged, or whose type would be lost if its value were tagged as one text.
+const EVERYTHING: &str = r#"{"Image":"busybox:1.0","User":"0","WorkingDir":"/proc/self/fd/8","Env":["A=s3cr3t"],"Labels":{"l":"s3cr3t"},
+ "Cmd":["sh","-c","x"],"Volumes":{"/v":{}},"ExposedPorts":{"80/tcp":{}},"Healthcheck":{"Test":["CMD","s3cr3t"],"Interval":5},
+ "OnBuild":["RUN s3cr3t"],"StopTimeout":3,"HostConfig":{"Privileged":true,"Binds":["/etc:/h","vol:/v:ro"],"CapAdd":["SYS_ADMIN"],
+ "CapDrop":["ALL"],"PidMode":"host","IpcMode":"container:web","UTSMode":"host","UsernsMode":"host","CgroupnsMode":"host",
+ "NetworkMode":"own","CgroupParent":"/x","Devices":[{"PathOnHost":"/dev/sda","PathInContainer":"/dev/sda","CgroupPermissions":"rwm"}],
+ "DeviceCgroupRules":["a *:* rwm"],"DeviceRequests":[{"Driver":"cdi","Count":-1,"Capabilities":[["gpu"]],"Options":{"a":"s3cr3t"}}],
+ "SecurityOpt":["seccomp=unconfined","apparmor:unconfined","label=disable","no-new-privileges=false"],"MaskedPaths":[],
+ "ReadonlyPaths":[],"Sysctls":{"kernel.core_pattern":"|/x"},"Tmpfs":{"/t":"size=1m"},"Runtime":"other","Annotations":{"run.oci.x":"s3cr3t"},
+ "LogConfig":{"Type":"syslog","Config":{"syslog-address":"tcp://u:s3cr3t@h","path":"/etc/cron.d/x"}},"GroupAdd":["0"],"Links":["db:db"],
+ "PortBindings":{"80/tcp":[{"HostIp":"","HostPort":"8080"}]},"PublishAllPorts":true,"RestartPolicy":{"Name":"always","MaximumRetryCount":0},
+ "VolumesFrom":["web:ro"],"VolumeDriver":"nfs","Memory":1,"NanoCpus":2,"PidsLimit":3,"OomScoreAdj":-5,"StorageOpt":{"size":"1"},
+ "ConsoleSize":[1,2],"Ulimits":[{"Name":"n","Hard":1,"Soft":1}],"BlkioDeviceReadBps":[{"Path":"/dev/sda","Rate":1}],"Unknown":{"a":"s3cr3t"},
+ "Mounts":[{"Type":"bind","Source":"/srv","Target":"/s","BindOptions":{"Propagation":"shared"}},{"Type":"volume","Source":"m","Target":"/m",
+ "VolumeOptions":{"DriverConfig":{"Name":"local","Options":{"type":"cifs","device":"//h/s","o":"username=s3cr3t,password=s3cr3t,vers=3,ro"}}}},
+ {"Type":"tmpfs","Target":"/u","TmpfsOptions":{"SizeBytes":1,"Mode":511}}]},
+ "NetworkingConfig":{"EndpointsConfig":{"own":{"IPPrefixLen":0,"DriverOpts":{"x.sysctls":"s3cr3t"},"IPAMConfig":{"IPv4Address":"10.0.0.2"}}}}}"#;
+
+fn known() -> Known {
+    let stored = |id: &str, body: &str| Stored {
+        id: id.repeat(64),
+        name: "web".into(),
+        reference: "busybox:1.0".into(),
+        body: body.as_bytes().to_vec(),
+        mounts: vec![crate::policy::StoredMount {
+            kind: "volume".into(),
+            name: "old".into(),
+            source: "/var/lib/x".into(),
+            writable: true,
+        }],
+        image: HeldImage { id: format!("sha256:{}", "c".repeat(64)), repo_digests: vec!["busybox@sha256:1".into()] },
+    };
+    let maker = || Some(Maker { principal: "other".into(), image_id: Some("sha256:d".into()) });
+    let option = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+    let options = vec![option("type", "none"), option("o", "bind,password=s3cr3t"), option("device", "/etc")];
+    Known {
+        engine: EngineFacts { root_dir: Some("/var/lib/docker".into()), ..EngineFacts::default() },
+        container: Some(stored("a", EVERYTHING)),
+        maker: maker(),
+        joined: vec![Joined { name: "web".into(), stored: stored("b", "{\"Image\":\"x\"}"), maker: maker() }],
+        image: Some(HeldImage { id: "sha256:e".into(), repo_digests: Vec::new() }),
+        volumes: vec![HeldVolume { name: "old".into(), driver: "local".into(), options }],
+        paths: vec![RealPath { path: "/srv".into(), real: "/root/x".into() }],
+        missing: vec!["who made it".into()],
+        ..Known::default()
+    }
+}
+
+fn judged(policy: &Policy, peer: &Peer, call: &Call<'_>, known: &Known, protected: &[String]) -> Vec<Finding> {
+    let now = Timestamp::from_second(1_790_000_000).unwrap();
+    judge(policy, peer, call, &Facts { now, protected, known }).findings
+}
+
+/// The record's first line of a call, with what was found by the built-in policy.
+fn line_of(method: &Method, target: &str, body: &str, known: &Known, protected: &[String]) -> String {
+    let (uri, headers) = (target.parse().unwrap(), HeaderMap::new());
+    let asked = crate::request::read(&Head { method, uri: &uri, version: Version::HTTP_11, headers: &headers });
+    let is_read = asked.body == BodyPlan::Judge;
+    let call = if is_read { Call::decode(&asked, body.as_bytes()) } else { Call::unread(&asked) };
+    let peer = peer();
+    let facts = Facts { now: Timestamp::UNIX_EPOCH, protected, known };
+    let verdict = judge(&Policy::builtin(Mode::Monitor), &peer, &call, &facts);
+    let mut facts = super::facts(&call, &peer, &verdict);
+    (facts.known, facts.protected, facts.body) = (known, protected, is_read.then_some(body.as_bytes()));
+    let line = Common::render(&facts, Level::Request, "h", &Redactor::new(&[5; 32])).intent();
+    format!("{{{}}}", String::from_utf8(line).unwrap())
+}
+
+fn recorded(line: &str) -> Recorded {
+    match read_entry(line.as_bytes(), |_| false) {
+        Entry::Call(recorded) => *recorded,
+        other => panic!("{other:?}: {line}"),
+    }
+}
+
+#[test]
+fn a_recorded_call_is_judged_again_as_it_was() {
+    let protected = ["/srv".to_owned()];
+    let volume = r#"{"Name":"v","DriverOpts":{"type":"none","o":"bind","device":"/etc"}}"#;
+    for (method, target, body) in [
+        (Method::POST, "/v1.41/containers/create?name=web", EVERYTHING),
+        (
+            Method::POST,
+            "/v1.41/containers/create",
+            r#"{"Image":"busybox","Image":"x","HostConfig":{"Privileged":true}}"#,
+        ),
+        (Method::POST, "/v1.41/containers/create", "{"),
+        (Method::POST, "/v1.41/containers/web/start", ""),
+        (Method::POST, "/v1.41/containers/web/start", "{}"),
+        (
+            Method::POST,
+            "/v1.41/containers/web/exec",
+            r#"{"Privileged":true,"User":"root","Cmd":["id"],"Env":["A=s3cr3t"]}"#,
+        ),
+        (Method::POST, "/v1.41/volumes/create", volume),
+        (
+            Method::POST,
+            "/v1.41/networks/create",
+            r#"{"Name":"n","Driver":"macvlan","Options":{"parent":"s3cr3t"},"IPAM":{"Config":[]}}"#,
+        ),
+        (Method::POST, "/v1.41/build?t=a:b&networkmode=host&buildargs=%7B%22A%22:%22s3cr3t%22%7D&securityopt=x", ""),
+        (Method::POST, "/v1.41/images/create?fromImage=busybox&tag=latest", ""),
+        (Method::GET, "/v1.41/containers/web/archive?path=/etc", ""),
+        (Method::GET, "/v1.41/containers/json", ""),
+        (Method::POST, "/v1.41/cont%61iners//create", "{}"),
+        (Method::DELETE, "/nothing/at/all", ""),
+    ] {
+        let line = line_of(&method, target, body, &known(), &protected);
+        assert!(!line.contains(SECRET), "{line}");
+        let again = recorded(&line);
+        let (uri, headers) = (target.parse().unwrap(), HeaderMap::new());
+        let asked =
+            crate::request::read(&Head { method: &method, uri: &uri, version: Version::HTTP_11, headers: &headers });
+        let call =
+            if asked.body == BodyPlan::Judge { Call::decode(&asked, body.as_bytes()) } else { Call::unread(&asked) };
+        for text in
+            ["version = 1\n[fallback]\nprofile = \"restricted\"\n", "version = 1\n[fallback]\nprofile = \"baseline\"\n"]
+        {
+            let source = crate::diagnostic::Source { path: "p".into(), text: text.into() };
+            let (policy, _) = Policy::parse(&source).unwrap();
+            let first = judged(&policy, &peer(), &call, &known(), &protected);
+            let second = judged(&policy, &again.peer, &again.call(), &again.known, &again.protected);
+            let brief = |findings: &[Finding]| {
+                findings.iter().map(|f| (f.check.id().to_owned(), f.field.clone(), f.reaction)).collect::<Vec<_>>()
+            };
+            let (mut first, mut second) = (brief(&first), brief(&second));
+            // The head's oddities stood first, and stand now with the body's.
+            first.sort();
+            second.sort();
+            assert_eq!(first, second, "{target}: {line}");
+        }
+    }
+}
+
+#[test]
+fn an_option_of_a_driver_tells_where_it_leads_and_no_secret() {
+    let redactor = Redactor::new(&[5; 32]);
+    for (name, value, wanted) in
+        [("device", "/etc", "/etc"), ("type", "none", "none"), ("o", "bind,ro,uid=5", "bind,ro,uid=5"), ("o", "", "")]
+    {
+        assert_eq!(redactor.driver_option(name, value), wanted);
+    }
+    for (name, value) in
+        [("o", "username=s3cr3t"), ("o", "a s3cr3t"), ("splunk-token", "s3cr3t"), ("device", "//u:s3cr3t@h/x")]
+    {
+        assert!(!redactor.driver_option(name, value).contains(SECRET), "{name}={value}");
+    }
+}
+
+#[test]
+fn what_a_record_does_not_hold_is_said_and_not_made_up() {
+    let whole = line_of(&Method::POST, "/v1.41/containers/create", EVERYTHING, &known(), &[]);
+    let without = |keys: &[&str]| {
+        let mut value: serde_json::Value = serde_json::from_str(&whole).unwrap();
+        keys.iter().for_each(|key| _ = value.as_object_mut().unwrap().remove(*key));
+        value.to_string()
+    };
+    let why = |line: &str| match read_entry(line.as_bytes(), |_| false) {
+        Entry::Unreplayable(told) => told.why,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(why(&without(&["body", "known"])), "its body is not in it (audit.level is metadata)");
+    assert!(why(&without(&["known"])).starts_with("what was looked up is not in it"));
+    assert!(why(&whole.replace("\"gids\":[999]", "\"gids\":[]")).contains("groups"));
+    assert!(matches!(read_entry(whole.as_bytes(), |_| true), Entry::Call(_)), "an intent says all");
+}
+
+#[test]
+fn a_create_tells_what_it_made() {
+    let asked = asked(Operation::ContainerCreate);
+    let call = Call::decode(&asked, b"{}");
+    let (peer, verdict) = (peer(), verdict(Action::Allow));
+    assert!(matches!(call.body, Body::ContainerCreate(_)));
+    let common = Common::render(&facts(&call, &peer, &verdict), Level::Request, "h", &Redactor::new(&[5; 32]));
+    let id = "f".repeat(64);
+    let line = common.outcome(Ended::Complete, &Outcome { made: Some(id.clone()), ..Outcome::default() });
+    let line = format!("{{{}}}", String::from_utf8(line).unwrap());
+    match read_entry(line.as_bytes(), |_| true) {
+        Entry::Made(_, made) => assert_eq!(made, id),
+        other => panic!("{other:?}"),
+    }
+}
