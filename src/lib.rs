@@ -37,6 +37,9 @@ pub mod admin;
 pub mod install;
 pub mod doctor;
 
+// What is asked of a policy without a gate.
+pub mod offline;
+
 // What knows nothing of Docker.
 pub mod runtime;
 pub mod sys;

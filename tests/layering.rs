@@ -23,7 +23,13 @@ const ROOMS: &[(&str, &[&str])] = &[
             "sink", "admin", "sys",
         ],
     ),
-    ("cli", &["app", "config", "request", "policy", "audit", "store", "watch", "sink", "admin", "install", "doctor"]),
+    (
+        "cli",
+        &[
+            "app", "config", "request", "policy", "audit", "store", "watch", "sink", "admin", "install", "doctor",
+            "offline", "facts", "peer",
+        ],
+    ),
     ("config", &["listen", "policy", "engine", "audit", "sink", "sys"]),
     ("diagnostic", &[]),
     ("listen", &["sys"]),
@@ -43,6 +49,7 @@ const ROOMS: &[(&str, &[&str])] = &[
         "doctor",
         &["config", "listen", "peer", "request", "facts", "policy", "engine", "audit", "store", "install", "sys"],
     ),
+    ("offline", &["peer", "request", "policy", "audit"]),
     ("runtime", &["sys"]),
     ("sys", &[]),
 ];
@@ -70,6 +77,7 @@ const PURE: &[&str] = &[
     "watch/join",
     "watch/kernel",
     "sink/formats",
+    "offline",
     "watch/launch",
     "watch/tell",
     "install/plan",

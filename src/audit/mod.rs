@@ -38,7 +38,7 @@ pub use journal::{Audit, OpenError, Opened, Stats, Unwritten};
 pub use keys::public_key_file;
 pub use lifecycle::{LifecycleEvent, ReloadResult, ReloadTrigger};
 pub use pending::{CallFacts, Ended, Outcome, Pending, RecordId};
-pub use recorded::{Entry, Recorded, Unreplayable, known_of, read as read_entry};
+pub use recorded::{Calls, Entry, Recorded, Unreplayable, known_of};
 pub use settings::{Level, Levels, OnFailure, Rotate, Settings, SyncPolicy};
 pub use verify::{Fault, PublicKey, Report, files, verify};
 pub use watched::{WatchEvent, WatchKind};

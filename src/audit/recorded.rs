@@ -2,6 +2,8 @@
 //!
 //! Pure. What a record does not hold is never made up: such a call is told as [`Unreplayable`].
 
+use std::collections::HashSet;
+
 use http::{HeaderMap, Method, Uri, Version};
 use serde::Deserialize;
 use serde_json::Value;
@@ -124,22 +126,34 @@ struct Outcome {
     made: Option<String>,
 }
 
-/// Reads one line. `has_intent` tells whether a call's intent came before its outcome: then the intent said all of it.
-pub fn read(line: &[u8], has_intent: impl Fn(&str) -> bool) -> Entry {
-    let Ok(line) = serde_json::from_slice::<Line<'_>>(line) else { return Entry::Other };
-    if line.kind != "call" {
-        return Entry::Other;
-    }
-    if line.stage == "outcome" && has_intent(&line.id) {
-        return match (line.outcome.made, line.container.id) {
-            (Some(made), Some(container)) if made == container => Entry::Made(line.id, container),
-            _nothing => Entry::Other,
-        };
-    }
-    let id = line.id.clone();
-    match rebuild(line) {
-        Ok(recorded) => Entry::Call(Box::new(recorded)),
-        Err(why) => Entry::Unreplayable(Unreplayable { id, why }),
+/// Reads the calls of a journal, line by line in order.
+#[derive(Debug, Default)]
+pub struct Calls {
+    /// Calls whose intent has been read: it said everything but what came of them.
+    open: HashSet<String>,
+}
+
+impl Calls {
+    /// Reads the next line.
+    pub fn read(&mut self, line: &[u8]) -> Entry {
+        let Ok(line) = serde_json::from_slice::<Line<'_>>(line) else { return Entry::Other };
+        if line.kind != "call" {
+            return Entry::Other;
+        }
+        if line.stage == "outcome" && self.open.remove(&line.id) {
+            return match (line.outcome.made, line.container.id) {
+                (Some(made), Some(container)) if made == container => Entry::Made(line.id, container),
+                _nothing => Entry::Other,
+            };
+        }
+        if line.stage == "intent" {
+            self.open.insert(line.id.clone());
+        }
+        let id = line.id.clone();
+        match rebuild(line) {
+            Ok(recorded) => Entry::Call(Box::new(recorded)),
+            Err(why) => Entry::Unreplayable(Unreplayable { id, why }),
+        }
     }
 }
 

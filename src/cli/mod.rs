@@ -8,11 +8,14 @@ mod compat;
 mod doctor;
 mod export;
 mod generate;
+mod given;
 mod install;
 mod journal;
 mod launches;
+mod learn;
 mod print;
 mod reload;
+mod replay;
 mod run;
 mod store;
 
@@ -48,6 +51,10 @@ enum Command {
     Journal(journal::Args),
     /// Show who launched what and what it did first; one launch as a dossier.
     Launches(launches::Args),
+    /// Write the least policy that lets pass what was recorded.
+    Learn(learn::Learn),
+    /// Judge what was recorded by another policy; exit 1 if a call that passed would be refused.
+    Replay(replay::Replay),
     /// Let a call pass once that waits for approval, or list what waits.
     Approve(approve::Approve),
     /// Refuse a call that waits for approval, or take an approval back.
@@ -124,6 +131,8 @@ pub fn main() -> ExitCode {
         Command::Reload(reload) => reload::run(reload),
         Command::Journal(args) => journal::run(args),
         Command::Launches(args) => launches::run(args),
+        Command::Learn(learn) => learn::run(&learn),
+        Command::Replay(replay) => replay::run(&replay),
         Command::Approve(approve) => approve::approve(approve),
         Command::Reject(reject) => approve::reject(reject),
         Command::Store(args) => store::run(args),

@@ -103,6 +103,12 @@ impl Image {
     }
 }
 
+/// The name or id in full that an image has by the text of a request, knowing what the engine holds under it:
+/// `docker.io/library/busybox:1.0`, `sha256:…`. `None` if it may be the start of an id, or is no name.
+pub fn image_name(text: &str, held: Option<&HeldImage>) -> Option<String> {
+    Image::parse(text)?.known_as(text, held).whole()
+}
+
 fn reference(text: &str) -> Option<Reference> {
     let reference = Reference::from_str(text).ok()?;
     // Docker takes an upper-case first component for a registry, oci-spec for a part of Docker Hub's name.

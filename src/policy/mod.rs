@@ -33,9 +33,10 @@ pub use facts::{
     EngineFacts, Facts, HeldImage, HeldNetwork, HeldVolume, Joined, Known, Maker, RealPath, Stored, StoredExec,
     StoredMount,
 };
+pub use image::image_name;
 pub use judge::{depends_on_engine, judge, judge_as};
 pub use load::Policy;
-pub use mount::{Sources, joined, service_sources, sources, volume_sources};
+pub use mount::{Sources, clean as clean_path, joined, service_sources, sources, volume_sources};
 pub use summary::{Expired, Summary, Which, Who};
 pub use verdict::{Action, Finding, Permit, Reaction, Verdict};
 

@@ -191,7 +191,7 @@ pub(super) fn is_path(source: &str) -> bool {
 }
 
 /// Cleans a path as Go's `path.Clean` does: lexically, symlinks not resolved; `/var/run` is `/run` on every host that matters.
-pub(super) fn clean(path: &str) -> String {
+pub fn clean(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
         match part {

@@ -77,7 +77,7 @@ fn line_of(method: &Method, target: &str, body: &str, known: &Known, protected: 
 }
 
 fn recorded(line: &str) -> Recorded {
-    match read_entry(line.as_bytes(), |_| false) {
+    match Calls::default().read(line.as_bytes()) {
         Entry::Call(recorded) => *recorded,
         other => panic!("{other:?}: {line}"),
     }
@@ -165,14 +165,17 @@ fn what_a_record_does_not_hold_is_said_and_not_made_up() {
         keys.iter().for_each(|key| _ = value.as_object_mut().unwrap().remove(*key));
         value.to_string()
     };
-    let why = |line: &str| match read_entry(line.as_bytes(), |_| false) {
+    let why = |line: &str| match Calls::default().read(line.as_bytes()) {
         Entry::Unreplayable(told) => told.why,
         other => panic!("{other:?}"),
     };
     assert_eq!(why(&without(&["body", "known"])), "its body is not in it (audit.level is metadata)");
     assert!(why(&without(&["known"])).starts_with("what was looked up is not in it"));
     assert!(why(&whole.replace("\"gids\":[999]", "\"gids\":[]")).contains("groups"));
-    assert!(matches!(read_entry(whole.as_bytes(), |_| true), Entry::Call(_)), "an intent says all");
+    let mut calls = Calls::default();
+    assert!(matches!(calls.read(whole.as_bytes()), Entry::Call(_)), "an intent says all");
+    let outcome = whole.replace("\"stage\":\"intent\"", "\"stage\":\"outcome\"");
+    assert!(matches!(calls.read(outcome.as_bytes()), Entry::Other), "an outcome says no more of it");
 }
 
 #[test]
@@ -184,8 +187,10 @@ fn a_create_tells_what_it_made() {
     let common = Common::render(&facts(&call, &peer, &verdict), Level::Request, "h", &Redactor::new(&[5; 32]));
     let id = "f".repeat(64);
     let line = common.outcome(Ended::Complete, &Outcome { made: Some(id.clone()), ..Outcome::default() });
-    let line = format!("{{{}}}", String::from_utf8(line).unwrap());
-    match read_entry(line.as_bytes(), |_| true) {
+    let whole = |line: Vec<u8>| format!("{{{}}}", String::from_utf8(line).unwrap());
+    let mut calls = Calls::default();
+    calls.read(whole(common.intent()).as_bytes());
+    match calls.read(whole(line).as_bytes()) {
         Entry::Made(_, made) => assert_eq!(made, id),
         other => panic!("{other:?}"),
     }

@@ -1,0 +1,63 @@
+//! What is given to the offline tools: a policy file that need not be in force, and a journal.
+
+use std::io;
+use std::path::Path;
+
+use super::{check, print};
+use crate::audit::Follower;
+use crate::config::Report;
+use crate::diagnostic::Source;
+use crate::policy::Policy;
+
+/// Largest policy file.
+const MOST: u64 = 4 << 20;
+
+/// Reads a policy, whoever may have written it: nothing here goes by it but an answer. `None` if it cannot be used, which
+/// has been said then.
+pub(super) fn policy(path: &Path) -> Option<(Policy, Source)> {
+    let text = match read(path) {
+        Ok(text) => text,
+        Err(error) => {
+            print::error(format!("{}: {error}", path.display()));
+            return None;
+        }
+    };
+    let source = Source { path: path.to_owned(), text };
+    match Policy::parse(&source) {
+        Ok((policy, _warnings)) => Some((policy, source)),
+        Err(diagnostics) => {
+            let reports = [Report { source, diagnostics }];
+            print::reports(&reports);
+            print::error(check::count(&reports));
+            None
+        }
+    }
+}
+
+/// A text of at most some megabytes; `-` is standard input.
+pub(super) fn read(path: &Path) -> io::Result<String> {
+    use io::Read as _;
+
+    let mut text = String::new();
+    let read = if path == Path::new("-") {
+        io::stdin().lock().take(MOST + 1).read_to_string(&mut text)
+    } else {
+        std::fs::File::open(path)?.take(MOST + 1).read_to_string(&mut text)
+    };
+    match read? as u64 {
+        read if read > MOST => Err(io::Error::other(format!("larger than {} MiB", MOST >> 20))),
+        _small => Ok(text),
+    }
+}
+
+/// Reads a journal from the oldest file that is kept.
+///
+/// # Errors
+/// If there is none, or it cannot be read.
+pub(super) fn journal(path: &Path, mut line: impl FnMut(&[u8])) -> io::Result<()> {
+    let mut follower = Follower::open_from_start(path)?;
+    while let Some(next) = follower.try_next()? {
+        line(&next.bytes);
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! Patterns in place of lines that differ in one part only.
+
+use std::collections::BTreeMap;
+
+use super::draft::Draft;
+use super::line::Line;
+
+/// Siblings that make a folder of its own.
+const SIBLINGS: usize = 3;
+
+/// Names or tags that make a pattern.
+const ALIKE: usize = 2;
+
+/// Replaces what can be.
+pub(super) fn all(draft: &mut Draft) {
+    grouped(draft, ALIKE, |line| match line {
+        Line::Image(name) if !name.contains('@') && !name.starts_with("sha256:") => {
+            let (repository, tag) = name.rsplit_once(':')?;
+            (!tag.contains('/')).then(|| Line::Image(repository.to_owned()))
+        }
+        _other => None,
+    });
+    grouped(draft, ALIKE, |line| match line {
+        // What compose and runners put before the name: a project, a job.
+        Line::Network(name) => name.split_once(['_', '-']).map(|(prefix, rest)| {
+            let separator = name.get(prefix.len()..name.len() - rest.len()).unwrap_or_default();
+            Line::Network(format!("{prefix}{separator}*"))
+        }),
+        _other => None,
+    });
+    grouped(draft, SIBLINGS, |line| match line {
+        Line::Read(path) => folder(path).map(Line::Read),
+        _other => None,
+    });
+    grouped(draft, SIBLINGS, |line| match line {
+        Line::Write(path) => folder(path).map(Line::Write),
+        _other => None,
+    });
+    ports(draft);
+}
+
+fn grouped(draft: &mut Draft, least: usize, pattern: impl Fn(&Line) -> Option<Line>) {
+    let mut groups: BTreeMap<Line, Vec<Line>> = BTreeMap::new();
+    for line in draft.lines.keys() {
+        if let Some(pattern) = pattern(line) {
+            groups.entry(pattern).or_default().push(line.clone());
+        }
+    }
+    for (pattern, lines) in groups.into_iter().filter(|(_, lines)| lines.len() >= least) {
+        draft.replace(&lines, pattern);
+    }
+}
+
+/// The folder of a path, at least two levels below the root: what is higher up is the system's.
+fn folder(path: &str) -> Option<String> {
+    let (folder, _name) = path.rsplit_once('/')?;
+    (folder.matches('/').count() >= 2).then(|| format!("{folder}/**"))
+}
+
+/// One range for three ports of an address or more.
+fn ports(draft: &mut Draft) {
+    let mut groups: BTreeMap<std::net::IpAddr, Vec<Line>> = BTreeMap::new();
+    for line in draft.lines.keys() {
+        if let Line::Publish(address, first, _) = line
+            && *first > 0
+        {
+            groups.entry(*address).or_default().push(line.clone());
+        }
+    }
+    for (address, lines) in groups.into_iter().filter(|(_, lines)| lines.len() >= SIBLINGS) {
+        let both = |line: &Line| if let Line::Publish(_, first, last) = line { Some((*first, *last)) } else { None };
+        let first = lines.iter().filter_map(both).map(|(first, _)| first).min().unwrap_or_default();
+        let last = lines.iter().filter_map(both).map(|(_, last)| last).max().unwrap_or_default();
+        draft.replace(&lines, Line::Publish(address, first, last));
+    }
+}
