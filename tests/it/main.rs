@@ -19,6 +19,7 @@ mod facts;
 mod install;
 mod journal;
 mod kill;
+mod learn;
 mod own;
 mod podman;
 mod presets;

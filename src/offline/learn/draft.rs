@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::line::Line;
+use crate::policy::Check;
 
 /// The lines of a profile, and who needs them.
 #[derive(Debug, Default)]
@@ -40,6 +41,15 @@ impl Draft {
                 record.clone_into(&mut need.example);
             }
         }
+    }
+
+    /// Takes out what a wider line says as well.
+    pub(super) fn prune(&mut self) {
+        let lowered: Vec<Check> = self.lines.keys().filter_map(|line| line.reaction()).collect();
+        self.lines.retain(|line, _| !matches!(line, Line::Exception(check, _) if lowered.contains(check)));
+        let whole: Vec<Line> = self.lines.keys().filter_map(Line::repository).collect();
+        let whole: Vec<Line> = whole.into_iter().filter(|line| self.lines.contains_key(line)).collect();
+        self.lines.retain(|line, _| line.repository().is_none_or(|repository| !whole.contains(&repository)));
     }
 
     /// Puts one line in the place of several.

@@ -13,13 +13,7 @@ const ALIKE: usize = 2;
 
 /// Replaces what can be.
 pub(super) fn all(draft: &mut Draft) {
-    grouped(draft, ALIKE, |line| match line {
-        Line::Image(name) if !name.contains('@') && !name.starts_with("sha256:") => {
-            let (repository, tag) = name.rsplit_once(':')?;
-            (!tag.contains('/')).then(|| Line::Image(repository.to_owned()))
-        }
-        _other => None,
-    });
+    grouped(draft, ALIKE, Line::repository);
     grouped(draft, ALIKE, |line| match line {
         // What compose and runners put before the name: a project, a job.
         Line::Network(name) => name.split_once(['_', '-']).map(|(prefix, rest)| {

@@ -41,6 +41,23 @@ pub(super) enum Line {
     Reaction(Check),
 }
 
+impl Line {
+    /// The check that it lowers for every image.
+    pub(super) const fn reaction(&self) -> Option<Check> {
+        if let Self::Reaction(check) = self { Some(*check) } else { None }
+    }
+
+    /// The line that lists every tag of the repository of which it lists one.
+    pub(super) fn repository(&self) -> Option<Self> {
+        let Self::Image(name) = self else { return None };
+        if name.contains('@') || name.starts_with("sha256:") {
+            return None;
+        }
+        let (repository, tag) = name.rsplit_once(':')?;
+        (!tag.contains('/')).then(|| Self::Image(repository.to_owned()))
+    }
+}
+
 /// What could be written for a finding. Nothing for what cannot be judged: nobody knows what he would let pass.
 pub(super) fn lines(finding: &Finding, call: &Call<'_>, known: &Known) -> Vec<Line> {
     let Some(check) = finding.check.builtin() else { return Vec::new() };
@@ -91,13 +108,9 @@ fn images(detail: &str, known: &Known) -> Vec<Line> {
         let id = detail.split(':').next().filter(|text| !text.is_empty()).and_then(|text| image_name(text, held));
         return id.filter(|id| id.starts_with("sha256:")).map(Line::Image).into_iter().collect();
     };
-    let repository = match name.rsplit_once(':') {
-        Some((repository, tag)) if !tag.contains('/') && !repository.contains('@') && repository != "sha256" => {
-            repository
-        }
-        _no_tag => name.as_str(),
-    };
-    vec![Line::Image(name.clone()), Line::Image(repository.to_owned())]
+    let one = Line::Image(name);
+    let all = one.repository();
+    [one].into_iter().chain(all).collect()
 }
 
 fn image_of(call: &Call<'_>, known: &Known) -> Option<String> {

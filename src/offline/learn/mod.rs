@@ -20,7 +20,7 @@ use crate::policy::{self, Facts, Mode, Policy, image_name};
 use draft::Draft;
 
 /// Most times the judge is asked. Each line that is written may bring up the next: a path, its being written, a link in it.
-const ROUNDS: usize = 16;
+const ROUNDS: usize = 32;
 
 /// Collects what callers do.
 #[derive(Debug)]
@@ -75,6 +75,13 @@ struct Caller {
     /// One call of each kind, and how many there were.
     samples: HashMap<u64, (Recorded, u64)>,
     draft: Draft,
+}
+
+/// Which lines may be written in a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum How {
+    Narrowest,
+    Wider,
 }
 
 impl Learner {
@@ -132,15 +139,20 @@ impl Learner {
         let mut unlearned = BTreeMap::new();
         for round in 0..ROUNDS {
             let policy = self.policy()?;
-            unlearned.clear();
-            let mut progressed = false;
-            for caller in self.callers.values_mut() {
-                progressed |= caller.ask(&policy, self.now, round, &mut unlearned);
-            }
-            if !progressed {
-                break;
+            // A wider line is written only when no narrow one is left to write: what one call needs may let another pass,
+            // as a container must pass itself before it may be joined.
+            let mut ask = |how, unlearned: &mut _| {
+                let callers = self.callers.values_mut();
+                callers.fold(false, |wrote, caller| caller.ask(&policy, self.now, (round, how), unlearned) || wrote)
+            };
+            if !ask(How::Narrowest, &mut BTreeMap::new()) {
+                unlearned.clear();
+                if !ask(How::Wider, &mut unlearned) {
+                    break;
+                }
             }
         }
+        self.callers.values_mut().for_each(|caller| caller.draft.prune());
         if generalise {
             self.callers.values_mut().for_each(|caller| generalise::all(&mut caller.draft));
             self.policy()?;
@@ -221,7 +233,7 @@ impl Caller {
         &mut self,
         policy: &Policy,
         now: Timestamp,
-        round: usize,
+        (round, how): (usize, How),
         unlearned: &mut BTreeMap<String, (u64, String)>,
     ) -> bool {
         let mut progressed = false;
@@ -231,7 +243,10 @@ impl Caller {
             let verdict = policy::judge(policy, &recorded.peer, &call, &facts);
             let mut counted = Vec::new();
             for finding in verdict.findings.iter().filter(|finding| finding.reaction.refuses()) {
-                let lines = line::lines(finding, &call, &recorded.known);
+                let mut lines = line::lines(finding, &call, &recorded.known);
+                if how == How::Narrowest {
+                    lines.truncate(1);
+                }
                 match self.draft.take(lines, round) {
                     Some(line) if counted.contains(&line) => {}
                     Some(line) => {

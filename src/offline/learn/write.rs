@@ -75,9 +75,10 @@ fn profile(out: &mut String, name: &str, draft: &Draft) {
             _ = writeln!(out, "{key} = []");
             continue;
         }
+        let width = entries.iter().map(|(entry, _)| entry.chars().count() + 1).max().unwrap_or_default();
         _ = writeln!(out, "{key} = [");
         for (entry, need) in entries {
-            _ = writeln!(out, "    {entry},    # {}", why(need));
+            _ = writeln!(out, "    {:<width$}  # {}", entry + ",", why(need));
         }
         out.push_str("]\n");
     }
@@ -129,11 +130,8 @@ fn bind(line: &Line, draft: &Draft) -> Option<String> {
 }
 
 fn reactions(out: &mut String, name: &str, draft: &Draft) {
-    let lowered: Vec<(Check, &Need)> = draft
-        .lines
-        .iter()
-        .filter_map(|(line, need)| if let Line::Reaction(check) = line { Some((*check, need)) } else { None })
-        .collect();
+    let lowered: Vec<(Check, &Need)> =
+        draft.lines.iter().filter_map(|(line, need)| Some((line.reaction()?, need))).collect();
     if lowered.is_empty() {
         return;
     }
