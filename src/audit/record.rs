@@ -191,6 +191,12 @@ fn peer(object: &mut Object<'_>, peer: &Peer, redactor: &Redactor) {
 
 fn certificate(object: &mut Object<'_>, certificate: &Certificate) {
     object.text("subject", &certificate.subject, TEXT);
+    for (key, names) in [("common_names", &certificate.common_names), ("units", &certificate.units)] {
+        object.array(key, |array| {
+            names.iter().take(ELEMENTS).for_each(|name| array.text(name, TEXT));
+            left_out(array, names.len());
+        });
+    }
     object.array("sans", |array| {
         certificate.sans.iter().take(ELEMENTS).for_each(|san| array.text(san, TEXT));
         left_out(array, certificate.sans.len());

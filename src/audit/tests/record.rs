@@ -75,7 +75,7 @@ fn a_tls_peer_is_named_by_its_certificate() {
     let verdict = verdict(Action::Deny);
     let line = Common::render(&facts(&call, &peer, &verdict), Level::Metadata, "h", &redactor()).intent();
     let expected = concat!(
-        r#""peer":{"kind":"tls","address":"192.0.2.7:4000","subject":"CN=ann","sans":["spiffe://corp.example/ann"],"#,
+        r#""peer":{"kind":"tls","address":"192.0.2.7:4000","subject":"CN=ann","common_names":["ann"],"units":[],"sans":["spiffe://corp.example/ann"],"#,
         r#""spiffe":"spiffe://corp.example/ann","issuer":"CN=CA","serial":"0a","sha256":"ab","#,
         r#""not_after":"1970-01-01T00:00:00Z"}"#
     );

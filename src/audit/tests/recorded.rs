@@ -195,3 +195,39 @@ fn a_create_tells_what_it_made() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn every_kind_of_caller_comes_back() {
+    let asked = asked(Operation::ContainerList);
+    let (call, verdict) = (Call::unread(&asked), verdict(Action::Allow));
+    let mut unix = UnixPeer {
+        uid: Some(5),
+        gid: Some(6),
+        user: Some("ann".into()),
+        home: Some("/home/ann".into()),
+        groups: vec![Group { gid: 6, name: None }, Group { gid: 7, name: Some("docker".into()) }],
+        ..UnixPeer::default()
+    };
+    let in_container = crate::peer::CallerContainer { id: "a".repeat(64), image: Some("busybox:1.0".into()) };
+    let outside = Peer::Unix(Box::new(unix.clone()));
+    unix.container = Some(in_container);
+    let certificate = crate::peer::Certificate {
+        subject: "CN=ann,OU=ops".into(),
+        common_names: vec!["ann".into()],
+        units: vec!["ops".into()],
+        sans: vec!["spiffe://x/y".into()],
+        spiffe: Some("spiffe://x/y".into()),
+        issuer: "CN=ca".into(),
+        serial: "01".into(),
+        sha256: "ab".into(),
+        not_after: Timestamp::from_second(1_790_000_000).unwrap(),
+    };
+    let address = ([192, 0, 2, 7], 4000).into();
+    let tls = Peer::Tls(Box::new(crate::peer::TlsPeer { address, certificate }));
+    for peer in [outside, Peer::Unix(Box::new(unix)), Peer::Unix(Box::default()), Peer::Tcp(address), tls] {
+        let line = Common::render(&facts(&call, &peer, &verdict), Level::Request, "h", &Redactor::new(&[5; 32]));
+        let line = format!("{{{}}}", String::from_utf8(line.intent()).unwrap());
+        let line = line.replace("\"operation\":\"ContainerList\"", "\"operation\":\"ContainerCreate\"");
+        assert_eq!(recorded(&line).peer, peer, "{line}");
+    }
+}

@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use super::{Makers, is_create};
 use crate::audit::{Calls, Entry, Recorded};
 use crate::diagnostic::Source;
-use crate::peer::Peer;
+use crate::peer::{Certificate, Peer};
 use crate::policy::{self, Facts, Mode, Policy, image_name};
 use draft::Draft;
 
@@ -61,6 +61,8 @@ enum Identity {
     Container(String),
     /// A user of the host.
     Uid(u32),
+    /// The holder of a certificate: the matcher.
+    Certificate(Vec<(&'static str, String)>),
     /// Whoever cannot be told from others.
     Nobody,
 }
@@ -185,7 +187,11 @@ impl Learner {
 
 impl Identity {
     fn of(peer: &Peer) -> Self {
-        let Peer::Unix(peer) = peer else { return Self::Nobody };
+        let peer = match peer {
+            Peer::Unix(peer) => peer,
+            Peer::Tls(peer) => return Self::of_certificate(&peer.certificate),
+            Peer::Tcp(_) => return Self::Nobody,
+        };
         match (&peer.container, peer.uid) {
             (Some(container), _) => {
                 let image = container.image.as_deref().and_then(|image| image_name(image, None));
@@ -195,12 +201,25 @@ impl Identity {
             (None, None) => Self::Nobody,
         }
     }
+
+    /// By what outlives a renewal, where it names one: the SPIFFE ID, or one common name of one issuer.
+    fn of_certificate(certificate: &Certificate) -> Self {
+        let matcher = match (&certificate.spiffe, certificate.common_names.as_slice()) {
+            (Some(id), _) => vec![("cert-san", globset::escape(id))],
+            (None, [name]) => {
+                vec![("cert-cn", globset::escape(name)), ("cert-issuer", globset::escape(&certificate.issuer))]
+            }
+            (None, _) => vec![("cert-sha256", certificate.sha256.clone())],
+        };
+        Self::Certificate(matcher)
+    }
 }
 
 impl Caller {
     fn new(identity: &Identity, recorded: &Recorded, names: &mut Vec<String>) -> Self {
         let said = match &recorded.peer {
             Peer::Unix(peer) => peer.user.clone().unwrap_or_default(),
+            Peer::Tls(peer) => peer.certificate.subject.clone(),
             Peer::Tcp(_) => String::new(),
         };
         let wanted = match identity {
@@ -211,6 +230,7 @@ impl Caller {
             }
             Identity::Uid(uid) if said.is_empty() => format!("uid-{uid}"),
             Identity::Uid(_) => said.clone(),
+            Identity::Certificate(matcher) => matcher.first().map(|(_, name)| name.clone()).unwrap_or_default(),
             Identity::Nobody => "others".to_owned(),
         };
         let wanted: String = wanted.chars().filter(|letter| !letter.is_control()).collect();

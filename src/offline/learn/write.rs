@@ -32,6 +32,9 @@ pub(super) fn policy(callers: &BTreeMap<Identity, Caller>, calls: u64) -> String
         let matcher = match identity {
             Identity::Container(image) => format!("in-container = {}", quoted(image)),
             Identity::Uid(uid) => format!("uid = {uid}"),
+            Identity::Certificate(said) => {
+                said.iter().map(|(key, value)| format!("{key} = {}", quoted(value))).collect::<Vec<_>>().join(", ")
+            }
             Identity::Nobody => continue,
         };
         let said = if caller.said.is_empty() { String::new() } else { format!("{}; ", plain(&caller.said)) };

@@ -2,6 +2,11 @@
 //!
 //! Pure. What a record does not hold is never made up: such a call is told as [`Unreplayable`].
 
+mod known;
+mod peer;
+
+pub use known::known_of;
+
 use std::collections::HashSet;
 
 use http::{HeaderMap, Method, Uri, Version};
@@ -9,11 +14,8 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::peer::{CallerContainer, Group, Peer, UnixPeer};
-use crate::policy::{
-    EngineFacts, HeldImage, HeldNetwork, HeldVolume, Joined, Known, Maker, Reaction, RealPath, Stored, StoredExec,
-    StoredMount,
-};
+use crate::peer::Peer;
+use crate::policy::{Known, Reaction};
 use crate::request::{self, Asked, BodyPlan, Call, Head, Irregular, Irregularity, Operation};
 
 /// Bodies of a start up to this size are none.
@@ -168,7 +170,7 @@ fn rebuild(line: Line<'_>) -> Result<Recorded, &'static str> {
     };
     let recorded = Recorded {
         id: line.id,
-        peer: peer(&line.peer)?,
+        peer: peer::read(&line.peer)?,
         known,
         protected: line.protected,
         principal: line.principal.name,
@@ -295,240 +297,5 @@ fn body(
         // There was no JSON to record, which is said.
         (BodyPlan::Judge, None, Some(_)) if odd.iter().any(|odd| odd.kind == Irregular::Malformed) => Ok(None),
         (BodyPlan::Judge, None, Some(_)) => Err("its body is not in it (audit.level is metadata)"),
-    }
-}
-
-fn peer(recorded: &Value) -> Result<Peer, &'static str> {
-    #[derive(Deserialize)]
-    struct Unix {
-        uid: Option<u32>,
-        gid: Option<u32>,
-        pid: Option<u32>,
-        user: Option<String>,
-        home: Option<std::path::PathBuf>,
-        #[serde(default)]
-        groups: Vec<Value>,
-        #[serde(default)]
-        gids: Vec<u32>,
-        exe: Option<std::path::PathBuf>,
-        login_uid: Option<u32>,
-        container: Option<CallerOf>,
-    }
-    #[derive(Deserialize)]
-    struct CallerOf {
-        id: String,
-        image: Option<String>,
-    }
-    if recorded.get("kind").and_then(Value::as_str) == Some("tcp") {
-        let address = recorded.get("address").and_then(Value::as_str).and_then(|text| text.parse().ok());
-        return address.map(Peer::Tcp).ok_or("its caller cannot be read back");
-    }
-    let unix = Unix::deserialize(recorded).map_err(|_unreadable| "its caller cannot be read back")?;
-    if unix.groups.len() != unix.gids.len() {
-        return Err("the numbers of its caller's groups are not in it");
-    }
-    let name = |name: Value| name.as_str().map(ToOwned::to_owned);
-    let groups = unix.groups.into_iter().zip(unix.gids).map(|(group, gid)| Group { gid, name: name(group) });
-    Ok(Peer::Unix(Box::new(UnixPeer {
-        uid: unix.uid,
-        gid: unix.gid,
-        pid: unix.pid,
-        user: unix.user,
-        home: unix.home,
-        groups: groups.collect(),
-        exe: unix.exe,
-        cmdline: None,
-        login_uid: unix.login_uid,
-        container: unix.container.map(|caller| CallerContainer { id: caller.id, image: caller.image }),
-    })))
-}
-
-/// Reads what was known in the words of a record's `known`; what is left out was not known.
-///
-/// # Errors
-/// If it has other words, or was too large to be recorded.
-pub fn known_of(text: &str) -> Result<Known, serde_json::Error> {
-    let known: wire::Known<'_> = serde_json::from_str(text)?;
-    Ok(Known {
-        engine: EngineFacts {
-            cgroup_v1: known.engine.cgroup_v1,
-            containerd_store: known.engine.containerd_store,
-            podman: known.engine.podman,
-            root_dir: known.engine.root_dir,
-        },
-        container: known.container.map(Stored::from),
-        absent: known.absent,
-        maker: known.maker.map(Maker::from),
-        joined: known.joined.into_iter().map(Joined::from).collect(),
-        exec: known.exec.map(|exec| StoredExec { privileged: exec.privileged, user: exec.user }),
-        image: known.image.map(HeldImage::from),
-        volumes: known.volumes.into_iter().map(HeldVolume::from).collect(),
-        networks: known
-            .networks
-            .into_iter()
-            .map(|network| HeldNetwork { id: network.id, name: network.name })
-            .collect(),
-        paths: known.paths.into_iter().map(|path| RealPath { path: path.path, real: path.real }).collect(),
-        unreachable: known.unreachable,
-        missing: known.missing,
-    })
-}
-
-/// The words of `known`.
-mod wire {
-    use serde::Deserialize;
-    use serde_json::value::RawValue;
-
-    #[derive(Debug, Default, Deserialize)]
-    #[serde(default, deny_unknown_fields)]
-    pub(super) struct Known<'k> {
-        pub(super) engine: Engine,
-        pub(super) absent: bool,
-        #[serde(borrow)]
-        pub(super) container: Option<Container<'k>>,
-        pub(super) maker: Option<Maker>,
-        #[serde(borrow)]
-        pub(super) joined: Vec<Joined<'k>>,
-        pub(super) exec: Option<Exec>,
-        pub(super) image: Option<Image>,
-        pub(super) volumes: Vec<Volume>,
-        pub(super) networks: Vec<Network>,
-        pub(super) paths: Vec<Path>,
-        pub(super) unreachable: Option<String>,
-        pub(super) missing: Vec<String>,
-    }
-
-    #[derive(Debug, Default, Deserialize)]
-    #[serde(default, deny_unknown_fields)]
-    pub(super) struct Engine {
-        pub(super) cgroup_v1: bool,
-        pub(super) containerd_store: bool,
-        pub(super) podman: bool,
-        pub(super) root_dir: Option<String>,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct Container<'k> {
-        pub(super) id: String,
-        #[serde(default)]
-        pub(super) name: String,
-        #[serde(default)]
-        pub(super) reference: String,
-        #[serde(borrow, default)]
-        pub(super) body: Option<&'k RawValue>,
-        #[serde(default)]
-        pub(super) mounts: Vec<Mount>,
-        pub(super) image: Image,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct Mount {
-        pub(super) kind: String,
-        #[serde(default)]
-        pub(super) name: String,
-        #[serde(default)]
-        pub(super) source: String,
-        pub(super) writable: bool,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct Joined<'k> {
-        pub(super) name: String,
-        #[serde(borrow)]
-        pub(super) container: Container<'k>,
-        pub(super) maker: Option<Maker>,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct Maker {
-        pub(super) principal: String,
-        pub(super) image_id: Option<String>,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct Exec {
-        pub(super) privileged: bool,
-        #[serde(default)]
-        pub(super) user: String,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct Image {
-        pub(super) id: String,
-        #[serde(default)]
-        pub(super) repo_digests: Vec<String>,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct Volume {
-        pub(super) name: String,
-        #[serde(default)]
-        pub(super) driver: String,
-        #[serde(default)]
-        pub(super) options: Vec<(String, String)>,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct Network {
-        pub(super) id: String,
-        pub(super) name: String,
-    }
-
-    #[derive(Debug, Deserialize)]
-    #[serde(deny_unknown_fields)]
-    pub(super) struct Path {
-        pub(super) path: String,
-        pub(super) real: String,
-    }
-}
-
-impl From<wire::Container<'_>> for Stored {
-    fn from(container: wire::Container<'_>) -> Self {
-        let mount = |mount: wire::Mount| StoredMount {
-            kind: mount.kind,
-            name: mount.name,
-            source: mount.source,
-            writable: mount.writable,
-        };
-        Self {
-            id: container.id,
-            name: container.name,
-            reference: container.reference,
-            body: container.body.map(|body| body.get().as_bytes().to_vec()).unwrap_or_default(),
-            mounts: container.mounts.into_iter().map(mount).collect(),
-            image: container.image.into(),
-        }
-    }
-}
-
-impl From<wire::Joined<'_>> for Joined {
-    fn from(joined: wire::Joined<'_>) -> Self {
-        Self { name: joined.name, stored: joined.container.into(), maker: joined.maker.map(Maker::from) }
-    }
-}
-
-impl From<wire::Maker> for Maker {
-    fn from(maker: wire::Maker) -> Self {
-        Self { principal: maker.principal, image_id: maker.image_id }
-    }
-}
-
-impl From<wire::Image> for HeldImage {
-    fn from(image: wire::Image) -> Self {
-        Self { id: image.id, repo_digests: image.repo_digests }
-    }
-}
-
-impl From<wire::Volume> for HeldVolume {
-    fn from(volume: wire::Volume) -> Self {
-        Self { name: volume.name, driver: volume.driver, options: volume.options }
     }
 }
