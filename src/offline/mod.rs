@@ -3,9 +3,11 @@
 //!
 //! Pure, and no second judge: everything is put to [`crate::policy::judge`], as a gate would put it.
 
+mod docker;
 mod learn;
 mod replay;
 
+pub use docker::{Create, create, words};
 pub use learn::{Learned, Learner};
 pub use replay::{Change, Replay, Replayed};
 

@@ -53,7 +53,9 @@ fn principal(principal: &Principal) -> (String, String) {
 fn profile(profile: &Profile) -> (String, String) {
     let mut reactions: Vec<String> = profile.reactions.iter().map(|reaction| format!("{reaction:?}")).collect();
     reactions.sort_unstable();
-    let rest = Profile { reactions: HashMap::new(), ..profile.clone() };
+    // Without its places in the file, which move with every line above them.
+    let (decided, said) = (HashMap::new(), HashMap::new());
+    let rest = Profile { reactions: HashMap::new(), decided, said, ..profile.clone() };
     (profile.name.clone(), format!("{reactions:?} {rest:?}"))
 }
 

@@ -38,6 +38,8 @@ pub struct Policy {
     pub(super) exceptions: Vec<Exception>,
     pub(super) rules: Rules,
     an0693: An0693,
+    /// Where the site's rules are written, by id.
+    pub(super) rule_places: Vec<(Arc<str>, Range<usize>)>,
 }
 
 /// A known-good exception.
@@ -85,6 +87,7 @@ impl Policy {
             exceptions: Vec::new(),
             rules: Rules::none(),
             an0693,
+            rule_places: Vec::new(),
         }
     }
 
@@ -125,6 +128,7 @@ impl Policy {
             exceptions,
             rules,
             an0693,
+            rule_places: file.rules.iter().map(|rule| (rule.id.get_ref().as_str().into(), rule.id.span())).collect(),
         };
         Ok((policy, found))
     }

@@ -24,6 +24,7 @@ mod judge;
 mod mount;
 // What it comes to.
 mod changes;
+mod origin;
 mod summary;
 
 pub use an0693::An0693;
@@ -37,6 +38,7 @@ pub use image::image_name;
 pub use judge::{depends_on_engine, judge, judge_as};
 pub use load::Policy;
 pub use mount::{Sources, clean as clean_path, joined, service_sources, sources, volume_sources};
+pub use origin::{Decided, Origin};
 pub use summary::{Expired, Summary, Which, Who};
 pub use verdict::{Action, Finding, Permit, Reaction, Verdict};
 

@@ -1,6 +1,7 @@
 //! A profile: what a principal may have, and what each check that fires leads to.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use globset::GlobMatcher;
 
@@ -32,6 +33,12 @@ pub(super) struct Profile {
     pub(super) join: Join,
     /// Whether the principal acts only on containers it made, and sees no others.
     pub(super) own_only: bool,
+    /// The built-in profile that it extends, or is.
+    pub(super) root: String,
+    /// Where the file decides what a check leads to.
+    pub(super) decided: HashMap<CheckId, Range<usize>>,
+    /// Where the file says a key.
+    pub(super) said: HashMap<&'static str, Range<usize>>,
 }
 
 /// Whose namespaces and volumes may be joined.
@@ -126,6 +133,9 @@ impl Profile {
             min_api: (!open).then_some(ApiVersion { major: 1, minor: 24 }),
             join: if open { Join::Any } else { Join::Own },
             own_only: false,
+            root: name.to_owned(),
+            decided: HashMap::new(),
+            said: HashMap::new(),
         })
     }
 
@@ -148,6 +158,9 @@ impl Profile {
             min_api: None,
             join: Join::None,
             own_only: false,
+            root: "nothing".to_owned(),
+            decided: HashMap::new(),
+            said: HashMap::new(),
         }
     }
 

@@ -1,6 +1,7 @@
 //! From what is written to what applies: names that lead somewhere, patterns that compile, lists that are inherited.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use globset::{GlobBuilder, GlobMatcher};
@@ -46,7 +47,7 @@ impl Resolver {
             open.retain(|(name, profile)| {
                 let base = profile.extends.as_ref().map_or("baseline", |extends| extends.get_ref());
                 let Some(base) = self.profiles.get(base).cloned() else { return true };
-                let resolved = self.profile(name.get_ref(), base, profile);
+                let resolved = self.profile(name, base, profile);
                 self.profiles.entry(resolved.name.clone()).or_insert(resolved);
                 false
             });
@@ -64,9 +65,10 @@ impl Resolver {
         self.profiles.clone()
     }
 
-    fn profile(&mut self, name: &str, base: Profile, raw: &raw::Profile) -> Profile {
+    fn profile(&mut self, name: &Spanned<String>, base: Profile, raw: &raw::Profile) -> Profile {
         let extends = Some(base.name.clone());
-        let mut profile = Profile { name: name.to_owned(), extends, mode: raw.mode.or(base.mode), ..base };
+        let mut profile = Profile { name: name.get_ref().clone(), extends, mode: raw.mode.or(base.mode), ..base };
+        profile.said.extend(places(raw, name));
         self.list(raw.images.as_deref(), &mut profile.images, ImagePattern::parse, "image pattern");
         self.list(
             raw.capabilities.as_deref(),
@@ -101,6 +103,7 @@ impl Resolver {
             profile.image_proof = proof;
             // What is asked for is meant: an image without proof is as good as not listed, unless a reaction says otherwise.
             profile.reactions.insert(Check::ImageUnproven.into(), profile.reaction(Check::ImageNotAllowed));
+            profile.decided.insert(Check::ImageUnproven.into(), name.span());
         }
         profile.join = raw.join.unwrap_or(profile.join);
         if let Some(own_only) = raw.own_only {
@@ -110,6 +113,9 @@ impl Resolver {
                     (Check::ContainerForeign.into(), Reaction::Deny),
                     (Check::ContainerUnseen.into(), Reaction::Deny),
                 ]);
+                let decided =
+                    [Check::ContainerForeign, Check::ContainerUnseen].map(|check| (check.into(), name.span()));
+                profile.decided.extend(decided);
             }
         }
         self.reactions(raw, &mut profile);
@@ -163,6 +169,7 @@ impl Resolver {
                 self.fail(written, &format!("'{}' is no reaction", written.get_ref()), help);
             }
             for check in self.checks(pattern) {
+                profile.decided.insert(check.clone(), pattern.span());
                 profile.reactions.insert(check, reaction.unwrap_or(Reaction::Deny));
             }
         }
@@ -341,6 +348,29 @@ impl Resolver {
     pub(super) fn fail<T>(&mut self, at: &Spanned<T>, message: &str, help: &str) {
         self.found.push(error(at.span(), message, Some(help).filter(|help| !help.is_empty())));
     }
+}
+
+/// Where a profile says its keys: at their first entry, and what has none at the profile's name.
+fn places(raw: &raw::Profile, name: &Spanned<String>) -> Vec<(&'static str, Range<usize>)> {
+    let list = |list: &Option<Vec<Spanned<String>>>| {
+        list.as_ref().map(|list| list.first().map_or_else(|| name.span(), Spanned::span))
+    };
+    let binds = raw.binds.as_ref().map(|binds| binds.first().map_or_else(|| name.span(), |bind| bind.path.span()));
+    let said = [
+        ("images", list(&raw.images)),
+        ("capabilities", list(&raw.capabilities)),
+        ("binds", binds),
+        ("devices", list(&raw.devices)),
+        ("networks", list(&raw.networks)),
+        ("publish", list(&raw.publish)),
+        ("runtimes", list(&raw.runtimes)),
+        ("api", list(&raw.api)),
+        ("min-api", raw.min_api.as_ref().map(Spanned::span)),
+        ("image-proof", raw.image_proof.map(|_| name.span())),
+        ("join", raw.join.map(|_| name.span())),
+        ("own-only", raw.own_only.map(|_| name.span())),
+    ];
+    said.into_iter().filter_map(|(key, place)| Some((key, place?))).collect()
 }
 
 /// Whether a pattern of checks names one, else how many letters of an id it spells out.
