@@ -9,13 +9,13 @@ use crate::config::Report;
 use crate::diagnostic::Source;
 use crate::policy::Policy;
 
-/// Largest policy file.
-const MOST: u64 = 4 << 20;
+/// Largest file: a whole request of the largest body and more.
+const MOST: u64 = 16 << 20;
 
 /// Reads a policy, whoever may have written it: nothing here goes by it but an answer. `None` if it cannot be used, which
 /// has been said then.
 pub(super) fn policy(path: &Path) -> Option<(Policy, Source)> {
-    let text = match read(path) {
+    let text = match text(path) {
         Ok(text) => text,
         Err(error) => {
             print::error(format!("{}: {error}", path.display()));
@@ -34,19 +34,24 @@ pub(super) fn policy(path: &Path) -> Option<(Policy, Source)> {
     }
 }
 
-/// A text of at most some megabytes; `-` is standard input.
-pub(super) fn read(path: &Path) -> io::Result<String> {
+/// The text of a file, as [`read`].
+pub(super) fn text(path: &Path) -> io::Result<String> {
+    read(path).and_then(|bytes| String::from_utf8(bytes).map_err(io::Error::other))
+}
+
+/// A file of some megabytes at most; `-` is standard input.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     use io::Read as _;
 
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let read = if path == Path::new("-") {
-        io::stdin().lock().take(MOST + 1).read_to_string(&mut text)
+        io::stdin().lock().take(MOST + 1).read_to_end(&mut bytes)
     } else {
-        std::fs::File::open(path)?.take(MOST + 1).read_to_string(&mut text)
+        std::fs::File::open(path)?.take(MOST + 1).read_to_end(&mut bytes)
     };
     match read? as u64 {
         read if read > MOST => Err(io::Error::other(format!("larger than {} MiB", MOST >> 20))),
-        _small => Ok(text),
+        _small => Ok(bytes),
     }
 }
 

@@ -6,9 +6,11 @@ mod approve;
 mod check;
 mod compat;
 mod doctor;
+mod explain;
 mod export;
 mod generate;
 mod given;
+mod help;
 mod install;
 mod journal;
 mod launches;
@@ -18,6 +20,7 @@ mod reload;
 mod replay;
 mod run;
 mod store;
+mod test;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -31,9 +34,18 @@ const NO: u8 = 1;
 const USAGE: u8 = 2;
 const BAD_CONFIG: u8 = 78;
 
+const EXAMPLES: &str = "\
+Examples:
+  tidewaiter run --listen unix:///tmp/tw.sock          front the engine, refuse nothing, record everything
+  tidewaiter explain -- docker run -v /:/h busybox     would this pass, and why not
+  tidewaiter help mount.host-path                      what a check means, and how to allow it narrowly
+  tidewaiter learn /var/log/tidewaiter/journal.jsonl   the least policy for what was seen
+
+tidewaiter(1), tidewaiter.toml(5), tidewaiter-policy(5)";
+
 /// An auditing proxy in front of the Docker Engine API.
 #[derive(Debug, Parser)]
-#[command(version, about)]
+#[command(version, about, disable_help_subcommand = true, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -51,6 +63,10 @@ enum Command {
     Journal(journal::Args),
     /// Show who launched what and what it did first; one launch as a dossier.
     Launches(launches::Args),
+    /// Say what a policy makes of a call, and why; exit 1 if it would be refused.
+    Explain(explain::Explain),
+    /// Run policy tests: files that say who asks what and what is to come of it; exit 1 if one fails.
+    Test(test::Test),
     /// Write the least policy that lets pass what was recorded.
     Learn(learn::Learn),
     /// Judge what was recorded by another policy; exit 1 if a call that passed would be refused.
@@ -67,6 +83,8 @@ enum Command {
     Install(install::Args),
     /// Give Docker its place back.
     Uninstall(install::Args),
+    /// Say what a check means, why it is dangerous and how to allow it narrowly; or help for a command.
+    Help(help::Help),
     /// Write man pages and completions.
     #[command(hide = true)]
     Generate(generate::Generate),
@@ -131,6 +149,9 @@ pub fn main() -> ExitCode {
         Command::Reload(reload) => reload::run(reload),
         Command::Journal(args) => journal::run(args),
         Command::Launches(args) => launches::run(args),
+        Command::Explain(explain) => explain::run(explain),
+        Command::Test(test) => test::run(&test),
+        Command::Help(help) => help::run(&help),
         Command::Learn(learn) => learn::run(&learn),
         Command::Replay(replay) => replay::run(&replay),
         Command::Approve(approve) => approve::approve(approve),

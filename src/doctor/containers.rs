@@ -141,7 +141,8 @@ fn doors(config: &Config) -> impl Iterator<Item = String> {
     })
 }
 
-fn protected(config: &Config) -> Vec<String> {
+/// Paths that no container may see: they lead to the engine or to the gate's own records, keys and doors.
+pub fn protected(config: &Config) -> Vec<String> {
     let own = [&config.audit.journal, &config.audit.keys, &config.state].map(AsRef::as_ref);
     let paths = own.into_iter().chain(config.engine.path());
     paths.map(|path| path.display().to_string()).chain(doors(config)).collect()

@@ -11,6 +11,8 @@ mod containers;
 mod doors;
 mod records;
 
+pub use containers::protected;
+
 use serde::Serialize;
 
 use crate::config::{Host, Loaded};

@@ -9,3 +9,13 @@ mod host;
 mod look_up;
 
 pub use look_up::LookUp;
+
+use crate::policy::Stored;
+
+/// Reads a container as `docker inspect` shows it. What is told elsewhere, as the digests of its image, is not known then.
+///
+/// # Errors
+/// If it is none.
+pub fn stored(inspect: &str) -> Result<Stored, serde_json::Error> {
+    serde_json::from_str::<answers::Container>(inspect).map(|container| container.into_stored(None))
+}

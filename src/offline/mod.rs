@@ -3,13 +3,23 @@
 //!
 //! Pure, and no second judge: everything is put to [`crate::policy::judge`], as a gate would put it.
 
+// What is asked, and by whom.
+mod asking;
 mod docker;
+mod http1;
+mod identity;
+// What is answered.
+mod explain;
 mod learn;
 mod replay;
+mod suite;
 
-pub use docker::{Create, create, words};
+pub use asking::{Asking, Input};
+pub use explain::{Asked, Explained, Told};
+pub use identity::{identity, pairs};
 pub use learn::{Learned, Learner};
 pub use replay::{Change, Replay, Replayed};
+pub use suite::{Failure, Suite, Test};
 
 use std::collections::HashMap;
 

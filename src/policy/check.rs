@@ -43,7 +43,7 @@ macro_rules! checks {
             }
 
             /// What it leads to in the built-in profiles `baseline` and `restricted`.
-            pub(super) const fn builtin(self) -> (Reaction, Reaction) {
+            pub const fn builtin(self) -> (Reaction, Reaction) {
                 match self { $(Self::$variant => ($baseline, $restricted),)* }
             }
         }

@@ -5,6 +5,7 @@
 // The words.
 mod approval;
 mod check;
+mod help;
 mod verdict;
 // The file.
 mod an0693;
@@ -34,6 +35,7 @@ pub use facts::{
     EngineFacts, Facts, HeldImage, HeldNetwork, HeldVolume, Joined, Known, Maker, RealPath, Stored, StoredExec,
     StoredMount,
 };
+pub use help::{Help, help};
 pub use image::image_name;
 pub use judge::{depends_on_engine, judge, judge_as};
 pub use load::Policy;

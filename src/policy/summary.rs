@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::load::{Exception, warning};
 use super::principal::Principal;
-use super::{Mode, Policy};
+use super::{Check, CheckId, Mode, Policy, Reaction};
 use crate::diagnostic::{Diagnostic, Severity};
 
 /// A policy in short.
@@ -100,6 +100,21 @@ impl Policy {
             warning(exception.span.clone(), &format!("this exception expired on {on}; it no longer applies"))
         }));
         found
+    }
+
+    /// Every check with what it leads to in a profile, in the order of the table, rules of the site's last. `None` if there is no
+    /// such profile.
+    pub fn reactions(&self, profile: &str) -> Option<Vec<(CheckId, Reaction)>> {
+        let profile = self.profiles.get(profile)?;
+        let builtin = Check::ALL.iter().map(|check| ((*check).into(), profile.reaction(*check)));
+        let mut site: Vec<(CheckId, Reaction)> = profile
+            .reactions
+            .iter()
+            .filter(|(check, _)| check.builtin().is_none())
+            .map(|(check, reaction)| (check.clone(), *reaction))
+            .collect();
+        site.sort_by(|(one, _), (other, _)| one.cmp(other));
+        Some(builtin.chain(site).collect())
     }
 
     /// Whether any caller can be refused anything.

@@ -8,7 +8,7 @@ mod options;
 mod ports;
 mod words;
 
-pub use words::words;
+pub(super) use words::words;
 
 use serde_json::{Value, json};
 
@@ -16,11 +16,11 @@ use options::{Kind, kind};
 
 /// A create, as the CLI would send it.
 #[derive(Debug, PartialEq)]
-pub struct Create {
+pub(super) struct Create {
     /// The query: `name` and `platform`.
-    pub query: Vec<(String, String)>,
+    pub(super) query: Vec<(String, String)>,
     /// The body.
-    pub body: Value,
+    pub(super) body: Value,
 }
 
 /// Options before the command, with whether they take a value.
@@ -47,7 +47,7 @@ const GLOBAL: [(&str, bool); 16] = [
 ///
 /// # Errors
 /// What is not understood, by name.
-pub fn create(line: &[String], directory: &str) -> Result<Create, String> {
+pub(super) fn create(line: &[String], directory: &str) -> Result<Create, String> {
     let mut words = line.iter().map(String::as_str).peekable();
     while let Some(word) = words.peek().copied() {
         let name = word.split('=').next().unwrap_or_default();

@@ -4,7 +4,7 @@
 ///
 /// # Errors
 /// An open quote, and what a shell would expand: nobody here knows to what.
-pub fn words(line: &str) -> Result<Vec<String>, String> {
+pub(in crate::offline) fn words(line: &str) -> Result<Vec<String>, String> {
     let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None::<char>);
     let mut letters = line.chars();
     while let Some(letter) = letters.next() {

@@ -16,7 +16,8 @@ use super::{Makers, is_create};
 use crate::audit::{Calls, Entry, Recorded};
 use crate::diagnostic::Source;
 use crate::peer::{Certificate, Peer};
-use crate::policy::{self, Facts, Mode, Policy, image_name};
+use crate::policy::{self, Facts, Finding, Known, Mode, Policy, image_name};
+use crate::request::Call;
 use draft::Draft;
 
 /// Most times the judge is asked. Each line that is written may bring up the next: a path, its being written, a link in it.
@@ -283,6 +284,16 @@ impl Caller {
         }
         progressed
     }
+}
+
+/// What could be written to let a finding pass, the narrowest first, in words.
+pub(super) fn hints(
+    finding: &Finding,
+    call: &Call<'_>,
+    known: &Known,
+    (profile, principal): (&str, &str),
+) -> Vec<String> {
+    line::lines(finding, call, known).iter().map(|line| write::hint(line, profile, principal)).collect()
 }
 
 /// What makes two calls of a caller alike to every policy that can be learned: all that is judged of them, without the names

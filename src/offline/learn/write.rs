@@ -132,6 +132,34 @@ fn bind(line: &Line, draft: &Draft) -> Option<String> {
     }
 }
 
+/// A line in words, for whoever is to write it.
+pub(super) fn hint(line: &Line, profile: &str, principal: &str) -> String {
+    let is_builtin = matches!(profile, "privileged" | "baseline" | "restricted");
+    let at = if is_builtin { format!("a profile that extends {profile}") } else { format!("[profile.{profile}]") };
+    let listed = |key: &str| format!("{at}: {key} += {}", text(line));
+    match line {
+        Line::Api(_) => listed("api"),
+        Line::Image(_) => listed("images"),
+        Line::Capability(_) => listed("capabilities"),
+        Line::Device(_) => listed("devices"),
+        Line::Network(_) => listed("networks"),
+        Line::Publish(..) => listed("publish"),
+        Line::Runtime(_) => listed("runtimes"),
+        Line::Read(path) => format!("{at}: binds += {{ path = {}, access = \"ro\" }}", quoted(path)),
+        Line::Write(path) => format!("{at}: binds += {{ path = {}, access = \"rw\" }}", quoted(path)),
+        Line::ImageByName => format!("{at}: image-proof = \"name\""),
+        Line::JoinOwn => format!("{at}: join = \"own\""),
+        Line::MinApi(major, minor) => format!("{at}: min-api = \"{major}.{minor}\""),
+        Line::Exception(check, image) => format!(
+            "[[exception]] checks = [ \"{}\" ], principals = [ {} ], images = [ {} ], reason = …, expires = …",
+            check.id(),
+            quoted(principal),
+            quoted(image)
+        ),
+        Line::Reaction(check) => format!("{at}, reactions: \"{}\" = \"warn\" (for every image)", check.id()),
+    }
+}
+
 fn reactions(out: &mut String, name: &str, draft: &Draft) {
     let lowered: Vec<(Check, &Need)> =
         draft.lines.iter().filter_map(|(line, need)| Some((line.reaction()?, need))).collect();
