@@ -2,14 +2,18 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "what a command line tool says goes to its terminal")]
 
 use std::fmt;
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write as _};
 
 use crate::config::Report;
 use crate::diagnostic;
 
-/// Prints one line of a result.
+/// Prints one line of a result. Whoever has read enough (`| head`) is no failure.
 pub(super) fn out(line: impl fmt::Display) {
-    println!("{line}");
+    match writeln!(io::stdout(), "{line}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {}
+        Ok(()) => {}
+        Err(_) => println!("{line}"),
+    }
 }
 
 /// Prints why something did not work.

@@ -13,7 +13,7 @@ use super::support::raw::Answer;
 use super::support::table::Table;
 
 /// One image, no host binds but one folder, one capability, nothing else beyond the baseline.
-const POLICY: &str = r#"
+pub(crate) const POLICY: &str = r#"
 version = 1
 mode = "enforce"
 [fallback]

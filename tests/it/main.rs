@@ -15,6 +15,7 @@ mod check;
 mod cli;
 mod doctor;
 mod door;
+mod explain;
 mod facts;
 mod install;
 mod journal;

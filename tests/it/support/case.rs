@@ -63,6 +63,16 @@ impl Case {
         self.bytes.matches(" HTTP/1.1\r\n").count() > 1
     }
 
+    /// The bytes to send, if nothing must be there first.
+    pub(crate) fn without_engine(&self) -> Option<Vec<u8>> {
+        self.setup.is_none().then(|| self.bytes())
+    }
+
+    fn bytes(&self) -> Vec<u8> {
+        let text = self.bytes.replace("{5 MiB}", &"a".repeat(5 << 20));
+        text.chars().map(|letter| u8::try_from(letter).unwrap()).collect()
+    }
+
     /// Makes what must be there, at the engine itself, and returns the bytes to send. Containers that any policy lets pass
     /// are made at `decent`.
     pub(crate) fn prepare(&self, engine: &Path, decent: &Path) -> Vec<u8> {
