@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::policy::Check;
+use crate::policy::{Check, Help, help};
 
 #[test]
 fn ids_are_kebab_case_and_lead_back() {
@@ -42,4 +42,25 @@ fn the_table_of_checks_tells_each_as_it_is() {
         })
         .collect();
     assert_eq!(rows, expected);
+}
+
+#[test]
+fn every_check_is_told_in_a_paragraph_of_its_own() {
+    let table = include_str!("../../../conf/checks.md");
+    let paragraphs: Vec<&str> = table.lines().filter(|line| line.starts_with("**`")).collect();
+    let expected: Vec<String> = Check::ALL
+        .iter()
+        .map(|check| {
+            let Help { means, danger, narrowly } = help(*check);
+            format!("**`{}`** {means} *Danger:* {danger} *To allow it:* {narrowly}", check.id())
+        })
+        .collect();
+    assert_eq!(paragraphs, expected);
+    for check in Check::ALL {
+        let Help { means, danger, narrowly } = help(*check);
+        let is_sentence = |text: &str| text.len() > 15 && text.ends_with('.');
+        assert!([means, danger, narrowly].into_iter().all(is_sentence), "{}", check.id());
+    }
+    let dangers: BTreeSet<_> = Check::ALL.iter().map(|check| help(*check).danger).collect();
+    assert!(dangers.len() >= Check::ALL.len() - 3, "said of others too");
 }
