@@ -62,3 +62,6 @@ impl Makers {
 fn is_create(recorded: &Recorded) -> bool {
     recorded.asked.operation == crate::request::Operation::ContainerCreate
 }
+
+#[cfg(test)]
+mod tests;

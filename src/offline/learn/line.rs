@@ -84,12 +84,12 @@ fn of_lists(check: Check, finding: &Finding, known: &Known) -> Vec<Line> {
         Check::ImageUnproven => vec![Line::ImageByName],
         Check::CapabilityAdded => one(capability(detail).map(Line::Capability)),
         Check::MountHostPath | Check::MountSymlink if detail.starts_with('/') => {
-            vec![Line::Read(globset::escape(&path))]
+            vec![Line::Read(literal(&path))]
         }
-        Check::MountSensitive => vec![Line::Read(globset::escape(&path)), Line::Write(globset::escape(&path))],
-        Check::MountWritable => vec![Line::Write(globset::escape(&path))],
-        Check::DeviceHost => vec![Line::Device(globset::escape(&path))],
-        Check::NetworkNotAllowed if is_name_of_network(&finding.field) => vec![Line::Network(globset::escape(detail))],
+        Check::MountSensitive => vec![Line::Read(literal(&path)), Line::Write(literal(&path))],
+        Check::MountWritable => vec![Line::Write(literal(&path))],
+        Check::DeviceHost => vec![Line::Device(literal(&path))],
+        Check::NetworkNotAllowed if is_name_of_network(&finding.field) => vec![Line::Network(literal(detail))],
         Check::NetworkPublish => one(publish(detail)),
         Check::RuntimeOther if finding.field.ends_with(".Runtime") => vec![Line::Runtime(detail.to_owned())],
         Check::PidContainer | Check::NetworkContainer | Check::IpcContainer | Check::MountVolumesFrom => {
@@ -111,6 +111,11 @@ fn images(detail: &str, known: &Known) -> Vec<Line> {
     let one = Line::Image(name);
     let all = one.repository();
     [one].into_iter().chain(all).collect()
+}
+
+/// A pattern that fits one text only. A backslash is nothing to `globset::escape`, and escapes what follows it.
+pub(super) fn literal(text: &str) -> String {
+    globset::escape(text).replace('\\', "\\\\")
 }
 
 fn image_of(call: &Call<'_>, known: &Known) -> Option<String> {

@@ -206,9 +206,9 @@ impl Identity {
     /// By what outlives a renewal, where it names one: the SPIFFE ID, or one common name of one issuer.
     fn of_certificate(certificate: &Certificate) -> Self {
         let matcher = match (&certificate.spiffe, certificate.common_names.as_slice()) {
-            (Some(id), _) => vec![("cert-san", globset::escape(id))],
+            (Some(id), _) => vec![("cert-san", line::literal(id))],
             (None, [name]) => {
-                vec![("cert-cn", globset::escape(name)), ("cert-issuer", globset::escape(&certificate.issuer))]
+                vec![("cert-cn", line::literal(name)), ("cert-issuer", line::literal(&certificate.issuer))]
             }
             (None, _) => vec![("cert-sha256", certificate.sha256.clone())],
         };
