@@ -154,7 +154,7 @@ fn askings(explain: &Explain, host: &Host) -> Result<Vec<Asking>, Failed> {
     let bytes = given::read(file).map_err(|error| Failed::usage(format!("{}: {error}", file.display())))?;
     match Input::read(&bytes).map_err(|why| Failed::usage(format!("{}: {why}", file.display())))? {
         Input::Http(askings) => Ok(askings),
-        Input::Create(asking) => Ok(vec![asking]),
+        Input::Create(asking) => Ok(vec![*asking]),
         Input::Inspect(texts) => texts.iter().map(|text| of_inspect(text).map_err(Failed::usage)).collect(),
     }
 }

@@ -91,18 +91,21 @@ mod tests {
     fn there_is_a_page_for_every_command_and_file_and_completions_for_three_shells() {
         let dir = tempfile::tempdir().unwrap();
         write(dir.path()).unwrap();
+        let read = |name: &str| {
+            let bytes = fs::read(dir.path().join(name)).unwrap_or_else(|_| panic!("no {name}"));
+            String::from_utf8(bytes).unwrap()
+        };
         let mut wanted = vec!["tidewaiter.1".to_owned(), "tidewaiter.toml.5".into(), "tidewaiter-policy.5".into()];
         wanted.extend(["tidewaiter.bash", "_tidewaiter", "tidewaiter.fish"].map(String::from));
         let hidden = |command: &&clap::Command| !command.is_hide_set();
         wanted
             .extend(Cli::command().get_subcommands().filter(hidden).map(|c| format!("tidewaiter-{}.1", c.get_name())));
         for name in wanted {
-            let text = fs::read_to_string(dir.path().join(&name)).unwrap_or_else(|_| panic!("no {name}"));
-            assert!(!text.is_empty(), "{name}");
+            assert!(!read(&name).is_empty(), "{name}");
         }
-        let policy = fs::read_to_string(dir.path().join("tidewaiter-policy.5")).unwrap();
+        let policy = read("tidewaiter-policy.5");
         assert!(policy.contains(".B mount.host\\-path\n") && policy.contains("[[principal]]"));
-        assert!(fs::read_to_string(dir.path().join("tidewaiter-explain.1")).unwrap().contains("docker inspect web"));
+        assert!(read("tidewaiter-explain.1").contains("docker inspect web"));
     }
 
     #[test]

@@ -27,7 +27,7 @@ pub enum Input {
     /// Requests as they come over the wire, one behind the other.
     Http(Vec<Asking>),
     /// The body of a create.
-    Create(Asking),
+    Create(Box<Asking>),
     /// What `docker inspect` shows of containers, each still to be read.
     Inspect(Vec<String>),
 }
@@ -45,16 +45,17 @@ impl Input {
         let value: serde_json::Value =
             serde_json::from_slice(text).map_err(|error| format!("this is no JSON: {error}"))?;
         let is_inspect = |value: &serde_json::Value| value.get("HostConfig").is_some() && value.get("Config").is_some();
-        match value {
-            serde_json::Value::Array(list) if !list.is_empty() && list.iter().all(is_inspect) => {
+        match value.as_array() {
+            Some(list) if !list.is_empty() && list.iter().all(is_inspect) => {
                 Ok(Self::Inspect(list.iter().map(ToString::to_string).collect()))
             }
-            serde_json::Value::Array(_) => {
-                Err("this is a list, but not of containers as docker inspect shows them".into())
-            }
-            value if is_inspect(&value) => Ok(Self::Inspect(vec![value.to_string()])),
+            Some(_) => Err("this is a list, but not of containers as docker inspect shows them".into()),
+            None if is_inspect(&value) => Ok(Self::Inspect(vec![value.to_string()])),
             // As it came: what comes twice in it would be lost otherwise.
-            _create => Asking::new("POST", "/v1.41/containers/create", Some(text.to_vec())).map(Self::Create),
+            None => {
+                let create = Asking::new("POST", "/v1.41/containers/create", Some(text.to_vec()))?;
+                Ok(Self::Create(Box::new(create)))
+            }
         }
     }
 }

@@ -84,8 +84,10 @@ fn one(bytes: &[u8]) -> Result<(Asking, &[u8]), Bad> {
     Ok((Asking::of(asked, body, odd), after))
 }
 
-/// The body, what is behind it, and what is odd about how it came.
-fn body<'b>(headers: &HeaderMap, rest: &'b [u8]) -> Result<(Vec<u8>, &'b [u8], Option<Irregularity>), Bad> {
+/// A body, what is behind it, and what is odd about how it came.
+type Framed<'b> = (Vec<u8>, &'b [u8], Option<Irregularity>);
+
+fn body<'b>(headers: &HeaderMap, rest: &'b [u8]) -> Result<Framed<'b>, Bad> {
     if headers.contains_key(TRANSFER_ENCODING) {
         return chunks(rest);
     }
@@ -111,7 +113,7 @@ fn broken() -> Irregularity {
     Irregularity { kind: Irregular::Malformed, field: "body".to_owned(), detail }
 }
 
-fn chunks(mut rest: &[u8]) -> Result<(Vec<u8>, &[u8], Option<Irregularity>), Bad> {
+fn chunks(mut rest: &[u8]) -> Result<Framed<'_>, Bad> {
     let mut body = Vec::new();
     loop {
         let (at, length) = match httparse::parse_chunk_size(rest).map_err(|_bad| malformed("a chunk without a size"))? {

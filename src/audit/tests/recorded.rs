@@ -77,10 +77,9 @@ fn line_of(method: &Method, target: &str, body: &str, known: &Known, protected: 
 }
 
 fn recorded(line: &str) -> Recorded {
-    match Calls::default().read(line.as_bytes()) {
-        Entry::Call(recorded) => *recorded,
-        other => panic!("{other:?}: {line}"),
-    }
+    let read = Calls::default().read(line.as_bytes());
+    let Entry::Call(recorded) = read else { panic!("{read:?}: {line}") };
+    *recorded
 }
 
 #[test]
@@ -165,9 +164,10 @@ fn what_a_record_does_not_hold_is_said_and_not_made_up() {
         keys.iter().for_each(|key| _ = value.as_object_mut().unwrap().remove(*key));
         value.to_string()
     };
-    let why = |line: &str| match Calls::default().read(line.as_bytes()) {
-        Entry::Unreplayable(told) => told.why,
-        other => panic!("{other:?}"),
+    let why = |line: &str| {
+        let read = Calls::default().read(line.as_bytes());
+        let Entry::Unreplayable(told) = read else { panic!("{read:?}") };
+        told.why
     };
     assert_eq!(why(&without(&["body", "known"])), "its body is not in it (audit.level is metadata)");
     assert!(why(&without(&["known"])).starts_with("what was looked up is not in it"));
@@ -190,10 +190,9 @@ fn a_create_tells_what_it_made() {
     let whole = |line: Vec<u8>| format!("{{{}}}", String::from_utf8(line).unwrap());
     let mut calls = Calls::default();
     calls.read(whole(common.intent()).as_bytes());
-    match calls.read(whole(line).as_bytes()) {
-        Entry::Made(_, made) => assert_eq!(made, id),
-        other => panic!("{other:?}"),
-    }
+    let read = calls.read(whole(line).as_bytes());
+    let Entry::Made(_, made) = read else { panic!("{read:?}") };
+    assert_eq!(made, id);
 }
 
 #[test]

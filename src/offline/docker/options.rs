@@ -58,6 +58,7 @@ pub(super) const fn long(letter: char) -> Option<&'static str> {
 }
 
 /// What an option means, by its long name. `None`: it is not understood.
+#[expect(clippy::too_many_lines, reason = "a table: one line for each option that says something")]
 pub(super) fn kind(name: &str) -> Option<Kind> {
     Some(match name {
         "detach"

@@ -14,22 +14,11 @@ const ALIKE: usize = 2;
 /// Replaces what can be.
 pub(super) fn all(draft: &mut Draft) {
     grouped(draft, ALIKE, Line::repository);
-    grouped(draft, ALIKE, |line| match line {
-        // What compose and runners put before the name: a project, a job.
-        Line::Network(name) => name.split_once(['_', '-']).map(|(prefix, rest)| {
-            let separator = name.get(prefix.len()..name.len() - rest.len()).unwrap_or_default();
-            Line::Network(format!("{prefix}{separator}*"))
-        }),
-        _other => None,
-    });
-    grouped(draft, SIBLINGS, |line| match line {
-        Line::Read(path) => folder(path).map(Line::Read),
-        _other => None,
-    });
-    grouped(draft, SIBLINGS, |line| match line {
-        Line::Write(path) => folder(path).map(Line::Write),
-        _other => None,
-    });
+    grouped(draft, ALIKE, |line| if let Line::Network(name) = line { project(name) } else { None });
+    let in_folder = |line: &Line| if let Line::Read(path) = line { folder(path).map(Line::Read) } else { None };
+    grouped(draft, SIBLINGS, in_folder);
+    let in_folder = |line: &Line| if let Line::Write(path) = line { folder(path).map(Line::Write) } else { None };
+    grouped(draft, SIBLINGS, in_folder);
     ports(draft);
 }
 
@@ -43,6 +32,13 @@ fn grouped(draft: &mut Draft, least: usize, pattern: impl Fn(&Line) -> Option<Li
     for (pattern, lines) in groups.into_iter().filter(|(_, lines)| lines.len() >= least) {
         draft.replace(&lines, pattern);
     }
+}
+
+/// What compose and runners put before a network's name: a project, a job.
+fn project(name: &str) -> Option<Line> {
+    let (prefix, rest) = name.split_once(['_', '-'])?;
+    let separator = name.get(prefix.len()..name.len() - rest.len())?;
+    Some(Line::Network(format!("{prefix}{separator}*")))
 }
 
 /// The folder of a path, at least two levels below the root: what is higher up is the system's.

@@ -146,7 +146,11 @@ impl Learner {
             // as a container must pass itself before it may be joined.
             let mut ask = |how, unlearned: &mut _| {
                 let callers = self.callers.values_mut();
-                callers.fold(false, |wrote, caller| caller.ask(&policy, self.now, (round, how), unlearned) || wrote)
+                // Each of them, whether one before it wrote or not.
+                callers
+                    .filter_map(|caller| caller.ask(&policy, self.now, (round, how), unlearned).then_some(()))
+                    .count()
+                    > 0
             };
             if !ask(How::Narrowest, &mut BTreeMap::new()) {
                 unlearned.clear();

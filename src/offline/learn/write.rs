@@ -64,10 +64,10 @@ fn profile(out: &mut String, name: &str, draft: &Draft) {
     if let Some(need) = one(&Line::ImageByName) {
         _ = writeln!(out, "image-proof = \"name\"    # built or loaded here, or another store: {}", why(need));
     }
-    let oldest = draft.lines.iter().find_map(|(line, need)| match line {
-        Line::MinApi(major, minor) => Some((major, minor, need)),
-        _other => None,
-    });
+    let oldest = draft
+        .lines
+        .iter()
+        .find_map(|(line, need)| if let Line::MinApi(major, minor) = line { Some((major, minor, need)) } else { None });
     if let Some((major, minor, need)) = oldest {
         _ = writeln!(out, "min-api = \"{major}.{minor}\"    # {}", why(need));
     }
@@ -123,13 +123,13 @@ fn text(line: &Line) -> String {
 }
 
 fn bind(line: &Line, draft: &Draft) -> Option<String> {
-    match line {
-        // What is written is read as well.
-        Line::Read(path) if draft.lines.contains_key(&Line::Write(path.clone())) => None,
-        Line::Read(path) => Some(format!("{{ path = {}, access = \"ro\" }}", quoted(path))),
-        Line::Write(path) => Some(format!("{{ path = {}, access = \"rw\" }}", quoted(path))),
-        _other => None,
+    let entry = |path: &str, access: &str| Some(format!("{{ path = {}, access = \"{access}\" }}", quoted(path)));
+    if let Line::Write(path) = line {
+        return entry(path, "rw");
     }
+    let Line::Read(path) = line else { return None };
+    // What is written is read as well.
+    if draft.lines.contains_key(&Line::Write(path.clone())) { None } else { entry(path, "ro") }
 }
 
 /// A line in words, for whoever is to write it.
