@@ -9,12 +9,10 @@ use serde_json::json;
 use super::{BAD_CONFIG, NO, USAGE, check, given, print};
 use crate::config::{self, Config, Flags, Host};
 use crate::doctor;
-use crate::engine::{Dialer, Inspect};
-use crate::facts::{self, LookUp};
+use crate::facts;
 use crate::offline::{self, Asked, Asking, Explained, Input};
 use crate::peer::{Group, Peer, UnixPeer};
 use crate::policy::Mode;
-use crate::store::Store;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -171,16 +169,8 @@ fn look_up(config: &Config, askings: &mut [Asking]) -> Result<(), Failed> {
         Failed(NO)
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| failed(&error))?;
-    if !config.state.is_dir() {
-        return Err(failed(&format!(
-            "there is no index of who made what in {}: start the gate once",
-            config.state.display()
-        )));
-    }
-    let store = Store::open(&config.state).map_err(|error| failed(&error))?;
     runtime.block_on(async {
-        let inspect = Inspect::new(Dialer::new(config.engine.clone()));
-        let facts = LookUp::new(inspect, store, config.engine.is_here());
+        let facts = doctor::look_up(config).map_err(|why| failed(&format!("{why}: start the gate once")))?;
         for asking in askings {
             let known = Box::pin(facts.learn(&asking.call(), false)).await;
             if let Some(why) = &known.unreachable {

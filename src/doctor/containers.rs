@@ -38,14 +38,14 @@ pub(super) async fn examine(loaded: &Loaded, host: &Host, findings: &mut Vec<Fin
             return;
         }
     };
-    // To open it is to make it, and the doctor changes nothing.
-    let made = config.state.is_dir().then(|| Store::open(&config.state));
-    let Some(Ok(store)) = made else {
-        let what = format!("containers are not judged: no index of who made what in {}", config.state.display());
-        findings.push(Finding::warn("containers", what, "start the gate once, and run this as root"));
-        return;
+    let facts = match look_up(config) {
+        Ok(facts) => facts,
+        Err(why) => {
+            let what = format!("containers are not judged: {why}");
+            findings.push(Finding::warn("containers", what, "start the gate once, and run this as root"));
+            return;
+        }
     };
-    let facts = LookUp::new(inspect, store, config.engine.is_here());
     let protected = protected(config);
     let total = listed.len();
     let before = findings.len();
@@ -66,6 +66,18 @@ pub(super) async fn examine(loaded: &Loaded, host: &Host, findings: &mut Vec<Fin
     if findings.len() == before {
         findings.push(Finding::ok("containers", format!("{total} run, all as the policy would start them today")));
     }
+}
+
+/// Look-ups as the gate of this configuration makes them.
+///
+/// # Errors
+/// If there is no index of who made what, or it cannot be opened. None is made: who only looks changes nothing.
+pub fn look_up(config: &Config) -> Result<LookUp, String> {
+    if !config.state.is_dir() {
+        return Err(format!("no index of who made what in {}", config.state.display()));
+    }
+    let store = Store::open(&config.state).map_err(|error| error.to_string())?;
+    Ok(LookUp::new(Inspect::new(Dialer::new(config.engine.clone())), store, config.engine.is_here()))
 }
 
 /// Judges a start of what is there, for whoever made it; for whoever no principal claims, if that is not known.

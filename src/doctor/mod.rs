@@ -11,7 +11,7 @@ mod containers;
 mod doors;
 mod records;
 
-pub use containers::protected;
+pub use containers::{look_up, protected};
 
 use serde::Serialize;
 

@@ -12,6 +12,9 @@ use tidewaiter::policy::{Mode, Policy};
 
 use super::cases::POLICY;
 use super::support::case::Case;
+use super::support::docker::{Docker, unique};
+use super::support::engine::Engine;
+use super::support::gate::Gate;
 
 #[test]
 fn explain_says_of_every_raw_request_what_the_gate_does_with_it() {
@@ -149,4 +152,25 @@ fn the_example_policies_pass_their_tests_and_a_test_can_fail() {
     let said = text(&output.stdout);
     assert!(said.contains("FAILED examples/policies/ci-runner/policy.test.toml:"), "{said}");
     assert!(said.contains("  expected deny by privileged\n  got      allow"), "{said}");
+}
+
+#[test]
+fn with_the_engine_asked_an_old_volume_that_is_etc_is_seen() {
+    let (engine, volume) = (Engine::shared(), unique("explained"));
+    let direct = Docker::at(engine.socket());
+    direct.ok(&["volume", "create", "-o", "type=none", "-o", "o=bind", "-o", "device=/etc", &volume]);
+    let gate = Gate::monitor(engine.socket());
+    let explain = |asks: &[&str]| {
+        let mut command = Command::cargo_bin("tidewaiter").unwrap();
+        command.env("XDG_STATE_HOME", gate.dir().join("state")).env("XDG_CONFIG_HOME", gate.dir());
+        let bind = format!("{volume}:/v");
+        let output =
+            command.arg("explain").args(asks).args(["--", "run", "-v", &bind, "busybox:1.0"]).output().unwrap();
+        (output.status.code(), text(&output.stdout) + &text(&output.stderr))
+    };
+    let (code, said) = explain(&[]);
+    assert!(code == Some(0) && said.contains("The engine was not asked"), "{said}");
+    let (code, said) = explain(&[&format!("--engine=unix://{}", engine.socket().display())]);
+    direct.ok(&["volume", "rm", &volume]);
+    assert!(code == Some(1) && said.contains("mount.volume-driver") && !said.contains("not asked"), "{said}");
 }
