@@ -24,6 +24,8 @@ enum Rule {
     Named,
     /// A text, number or list of them that is clear but for credentials in URLs.
     Clear,
+    /// `Mode`: of a file or a guard a scalar, of a service an object.
+    Mode,
     /// `NAME=value`, value tagged.
     Pairs,
     /// An object whose keys stay, or a list, of which each value is tagged.
@@ -57,7 +59,12 @@ impl<'r> Redacted<'r> {
     }
 
     fn value(&mut self, out: &mut Vec<u8>, value: Value<'_, '_>, rule: Rule, depth: usize) {
-        let rule = if depth > DEPTH { Rule::Secret } else { rule };
+        let rule = match (rule, value.kind()) {
+            _ if depth > DEPTH => Rule::Secret,
+            (Rule::Mode, Kind::Object) => Rule::Fields,
+            (Rule::Mode, _) => Rule::Clear,
+            (rule, _) => rule,
+        };
         match (value.kind(), rule) {
             // There is no secret in these.
             (Kind::Null | Kind::Bool, _) => out.extend_from_slice(value.raw()),
@@ -87,7 +94,7 @@ impl<'r> Redacted<'r> {
                 Rule::Named => Rule::Fields,
                 Rule::Options | Rule::Driver => Rule::Secret,
                 Rule::Settings => Rule::Clear,
-                Rule::Fields | Rule::Clear | Rule::Pairs | Rule::Argv | Rule::Secret => rule_of(&key),
+                Rule::Fields | Rule::Clear | Rule::Mode | Rule::Pairs | Rule::Argv | Rule::Secret => rule_of(&key),
             };
             self.value(object.foreign_key(&key, KEY), value, rule, depth + 1);
         }
@@ -129,7 +136,7 @@ impl<'r> Redacted<'r> {
             Rule::Clear => self.redactor.scrub(&text),
             Rule::Pairs => self.redactor.pair(&text).into(),
             Rule::Argv => Argv::new(self.redactor).arg(&text),
-            Rule::Fields | Rule::Named | Rule::Options | Rule::Driver | Rule::Settings | Rule::Secret => {
+            Rule::Fields | Rule::Named | Rule::Mode | Rule::Options | Rule::Driver | Rule::Settings | Rule::Secret => {
                 return self.tag(out, text.as_bytes());
             }
         };
@@ -188,6 +195,19 @@ fn rule_of(key: &str) -> Rule {
         | "endpointspec"
         | "ports"
         | "mounts"
+        | "replicated"
+        | "global"
+        | "replicatedjob"
+        | "globaljob"
+        | "preferences"
+        | "spread"
+        | "platforms"
+        | "genericresources"
+        | "namedresourcespec"
+        | "discreteresourcespec"
+        | "credentialspec"
+        | "networkattachmentspec"
+        | "clusteroptions"
         | "devices"
         | "devicerequests"
         | "ulimits"
@@ -196,6 +216,7 @@ fn rule_of(key: &str) -> Rule {
         | "blkiodevicewritebps"
         | "blkiodevicereadiops"
         | "blkiodevicewriteiops" => Rule::Fields,
+        "mode" => Rule::Mode,
         "endpointsconfig" | "exposedports" | "volumes" | "portbindings" => Rule::Named,
         "env" => Rule::Pairs,
         "cmd" | "entrypoint" | "shell" | "command" | "args" => Rule::Argv,
@@ -212,6 +233,7 @@ fn rule_of(key: &str) -> Rule {
 /// Scalars and lists of scalars that hold no secret, in lower case. Sorted.
 const CLEAR: &[&str] = &[
     "aliases",
+    "architecture",
     "argsescaped",
     "attachable",
     "attachstderr",
@@ -238,6 +260,7 @@ const CLEAR: &[&str] = &[
     "configonly",
     "consolesize",
     "constraints",
+    "containerid",
     "containeridfile",
     "count",
     "cpucount",
@@ -304,12 +327,14 @@ const CLEAR: &[&str] = &[
     "isolation",
     "kernelmemory",
     "kernelmemorytcp",
+    "kind",
     "level",
     "linklocalips",
     "links",
     "macaddress",
     "maskedpaths",
     "maxattempts",
+    "maxconcurrent",
     "maxfailureratio",
     "maximumretrycount",
     "maxreplicas",
@@ -318,7 +343,6 @@ const CLEAR: &[&str] = &[
     "memoryreservation",
     "memoryswap",
     "memoryswappiness",
-    "mode",
     "monitor",
     "name",
     "nameservers",
@@ -334,6 +358,7 @@ const CLEAR: &[&str] = &[
     "oomscoreadj",
     "openstdin",
     "order",
+    "os",
     "parallelism",
     "path",
     "pathincontainer",
@@ -355,6 +380,7 @@ const CLEAR: &[&str] = &[
     "readonlypaths",
     "readonlyrootfs",
     "remote",
+    "replicas",
     "retries",
     "role",
     "runtime",
@@ -367,6 +393,7 @@ const CLEAR: &[&str] = &[
     "sizebytes",
     "soft",
     "source",
+    "spreaddescriptor",
     "startinterval",
     "startperiod",
     "stdinonce",
@@ -379,6 +406,7 @@ const CLEAR: &[&str] = &[
     "target",
     "targetport",
     "timeout",
+    "totalcompletions",
     "tty",
     "type",
     "uid",

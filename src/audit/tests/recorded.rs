@@ -26,6 +26,20 @@ const EVERYTHING: &str = r#"{"Image":"busybox:1.0","User":"0","WorkingDir":"/pro
  {"Type":"tmpfs","Target":"/u","TmpfsOptions":{"SizeBytes":1,"Mode":511}}]},
  "NetworkingConfig":{"EndpointsConfig":{"own":{"IPPrefixLen":0,"DriverOpts":{"x.sysctls":"s3cr3t"},"IPAMConfig":{"IPv4Address":"10.0.0.2"}}}}}"#;
 
+/// A service with everything that the Docker CLI says of one, and more.
+const SERVICE: &str = r#"{"Name":"s","Labels":{"l":"s3cr3t"},"Mode":{"Replicated":{"Replicas":2}},"UpdateConfig":{"Parallelism":1,"Order":"stop-first"},
+ "RollbackConfig":{"Delay":1},"EndpointSpec":{"Mode":"vip","Ports":[{"Protocol":"tcp","TargetPort":80,"PublishedPort":8080,"PublishMode":"ingress"}]},
+ "TaskTemplate":{"ContainerSpec":{"Image":"busybox:1.0","Env":["A=s3cr3t"],"Args":["--token","s3cr3t"],"User":"root","Groups":["0"],"Dir":"/proc/self/fd/3",
+ "Privileges":{"CredentialSpec":{"Config":"s3cr3t"},"SELinuxContext":{"Disable":true},"Seccomp":{"Mode":"unconfined","Profile":"s3cr3t"},
+ "AppArmor":{"Mode":"disabled"},"NoNewPrivileges":true},"Mounts":[{"Type":"bind","Source":"/etc","Target":"/h"}],"StopGracePeriod":5,
+ "Healthcheck":{"Test":["CMD","s3cr3t"],"Interval":5},"Hosts":["1.2.3.4 h"],"DNSConfig":{"Nameservers":["1.1.1.1"],"Options":["ndots:2"]},
+ "Secrets":[{"File":{"Name":"f","UID":"0","GID":"0","Mode":292},"SecretID":"i","SecretName":"n"}],
+ "Configs":[{"File":{"Name":"f","UID":"0","GID":"0","Mode":292},"ConfigID":"i","ConfigName":"n"}],"Sysctls":{"kernel.x":"1"},
+ "CapabilityAdd":["SYS_ADMIN"],"Ulimits":[{"Name":"n","Hard":1,"Soft":1}],"Isolation":"default"},
+ "Resources":{"Limits":{"NanoCPUs":1,"MemoryBytes":2,"Pids":3},"Reservations":{"MemoryBytes":1}},"RestartPolicy":{"Condition":"any","MaxAttempts":0},
+ "Placement":{"Constraints":["node.role==manager"],"Preferences":[{"Spread":{"SpreadDescriptor":"node.id"}}],"Platforms":[{"Architecture":"amd64","OS":"linux"}]},
+ "Networks":[{"Target":"own","DriverOpts":{"x.sysctls":"s3cr3t"}}],"LogDriver":{"Name":"syslog","Options":{"a":"s3cr3t"}},"ForceUpdate":0}}"#;
+
 fn known() -> Known {
     let stored = |id: &str, body: &str| Stored {
         id: id.repeat(64),
@@ -102,6 +116,19 @@ fn a_recorded_call_is_judged_again_as_it_was() {
             r#"{"Privileged":true,"User":"root","Cmd":["id"],"Env":["A=s3cr3t"]}"#,
         ),
         (Method::POST, "/v1.41/volumes/create", volume),
+        (Method::POST, "/v1.41/services/create", SERVICE),
+        (Method::POST, "/v1.41/services/s/update?version=1&rollback=previous", SERVICE),
+        (Method::POST, "/v1.41/containers/web/update", r#"{"Memory":-1,"RestartPolicy":{"Name":"always"}}"#),
+        (
+            Method::POST,
+            "/v1.41/networks/own/connect",
+            r#"{"Container":"web","EndpointConfig":{"DriverOpts":{"x.sysctls":"s3cr3t"}}}"#,
+        ),
+        (
+            Method::POST,
+            "/v1.41/containers/web/checkpoints",
+            r#"{"CheckpointID":"c","CheckpointDir":"/etc","Exit":true}"#,
+        ),
         (
             Method::POST,
             "/v1.41/networks/create",

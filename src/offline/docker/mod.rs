@@ -185,5 +185,17 @@ fn push(object: &mut Value, key: &str, value: Value) {
     }
 }
 
+/// Sets a member of an object within an object, which is made if it is not there.
+fn set_in(object: &mut Value, outer: &str, key: &str, value: Value) {
+    if let Some(inner) = inner(object, outer) {
+        set(inner, key, value);
+    }
+}
+
+/// An object within an object, made if it is not there.
+fn inner<'v>(object: &'v mut Value, key: &str) -> Option<&'v mut Value> {
+    Some(object.as_object_mut()?.entry(key).or_insert_with(|| json!({})))
+}
+
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Building, mounts, ports, push, set};
+use super::{Building, inner, mounts, ports, push, set_in};
 
 /// What an option's value is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -190,15 +190,14 @@ impl Building<'_> {
             "env" => push(&mut self.body, "Env", json!(value)),
             "gpus" => self.add("DeviceRequests", json!({ "Count": -1, "Capabilities": [["gpu"]] })),
             "label" => put(&mut self.body, "Labels", value),
-            "log-driver" => self.log("Type", json!(value)),
+            "log-driver" => set_in(&mut self.host, "LogConfig", "Type", json!(value)),
             "log-opt" => {
-                let mut options = self.host.pointer("/LogConfig/Config").cloned().unwrap_or_else(|| json!({}));
-                let (name, option) = value.split_once('=').unwrap_or((value, ""));
-                set(&mut options, name, json!(option));
-                self.log("Config", options);
+                if let Some(log) = inner(&mut self.host, "LogConfig") {
+                    put(log, "Config", value);
+                }
             }
             "mount" => {
-                let mount = mounts::mount(value)?;
+                let mount = mounts::mount(value, self.directory)?;
                 self.add("Mounts", mount);
             }
             "name" | "platform" => self.query.push((name.to_owned(), value.to_owned())),
@@ -215,20 +214,12 @@ impl Building<'_> {
             "security-opt" => self.security(value),
             "tmpfs" => {
                 let (path, options) = value.split_once(':').unwrap_or((value, ""));
-                let mut all = self.host.get("Tmpfs").cloned().unwrap_or_else(|| json!({}));
-                set(&mut all, path, json!(options));
-                self.host("Tmpfs", all);
+                set_in(&mut self.host, "Tmpfs", path, json!(options));
             }
             "volume" => mounts::volume(self, value),
             _unknown => return Err("is not understood".to_owned()),
         }
         Ok(())
-    }
-
-    fn log(&mut self, key: &str, value: Value) {
-        let mut log = self.host.get("LogConfig").cloned().unwrap_or_else(|| json!({}));
-        set(&mut log, key, value);
-        self.host("LogConfig", log);
     }
 
     /// The CLI turns one option into two fields, and sends the text of a profile in place of its file.
@@ -246,10 +237,8 @@ impl Building<'_> {
 }
 
 fn put(object: &mut Value, key: &str, pair: &str) {
-    let mut map = object.get(key).cloned().unwrap_or_else(|| json!({}));
     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-    set(&mut map, name, json!(value));
-    set(object, key, map);
+    set_in(object, key, name, json!(value));
 }
 
 /// Go's `ParseBool`.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::set;
+use super::{inner, push, set_in};
 
 /// `[address:][host port][:container port][/protocol]`, ranges, and `published=…,target=…`.
 pub(super) fn publish(body: &mut Value, host: &mut Value, value: &str) -> Result<(), String> {
@@ -48,12 +48,10 @@ fn long(body: &mut Value, host: &mut Value, value: &str) -> Result<(), String> {
 }
 
 fn bind(body: &mut Value, host: &mut Value, port: &str, address: &str, host_port: &str) {
-    let mut all = host.get("PortBindings").cloned().unwrap_or_else(|| json!({}));
-    super::push(&mut all, port, json!({ "HostIp": address, "HostPort": host_port }));
-    set(host, "PortBindings", all);
-    let mut exposed = body.get("ExposedPorts").cloned().unwrap_or_else(|| json!({}));
-    set(&mut exposed, port, json!({}));
-    set(body, "ExposedPorts", exposed);
+    if let Some(all) = inner(host, "PortBindings") {
+        push(all, port, json!({ "HostIp": address, "HostPort": host_port }));
+    }
+    set_in(body, "ExposedPorts", port, json!({}));
 }
 
 fn range(text: &str) -> Result<(u16, u16), String> {

@@ -1,5 +1,7 @@
 //! Command lines and the bodies that the Docker CLI (28.2) makes of them, and lines that it or we do not take.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn host(line: &str) -> Value {
@@ -55,6 +57,11 @@ fn options_say_what_the_cli_says() {
             json!([{"Type": "volume", "Target": "/v",
                 "VolumeOptions": {"DriverConfig": {"Options": {"type": "none", "o": "bind,ro", "device": "/etc"}}}}]),
         ),
+        (
+            "--mount type=bind,src=./x,dst=/h",
+            "Mounts",
+            json!([{"Type": "bind", "Source": "/here/./x", "Target": "/h"}]),
+        ),
         ("--log-driver syslog --log-opt a=b", "LogConfig", json!({"Type": "syslog", "Config": {"a": "b"}})),
         ("--tmpfs /t:size=1m", "Tmpfs", json!({"/t": "size=1m"})),
     ] {
@@ -94,5 +101,21 @@ fn what_is_not_understood_is_named() {
     }
     for line in ["docker run $IMAGE", "docker run \"x", "docker run `x`"] {
         words(line).unwrap_err();
+    }
+}
+
+#[test]
+fn a_line_with_all_ports_takes_no_time() {
+    let host = host("-p 1-65535:1-65535 --sysctl a=b");
+    assert_eq!(host["PortBindings"].as_object().map(serde_json::Map::len), Some(65535));
+}
+
+proptest! {
+    #[test]
+    fn any_words_and_any_bytes_are_read_or_refused(words in proptest::collection::vec("[-a-z=:,/0-9\"'.]{0,12}", 0..8), text in "\\PC{0,60}") {
+        let line: Vec<String> = ["run".to_owned()].into_iter().chain(words).collect();
+        _ = create(&line, "/");
+        _ = super::words(&text);
+        _ = super::super::Input::read(text.as_bytes());
     }
 }

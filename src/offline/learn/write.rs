@@ -44,7 +44,9 @@ pub(super) fn policy(callers: &BTreeMap<Identity, Caller>, calls: u64) -> String
     }
     let nobody = callers.get(&Identity::Nobody);
     let fallback = nobody.map_or_else(|| "\"restricted\"".to_owned(), |caller| quoted(&caller.name));
-    say(&mut out, &format!("\n[fallback]\nprofile = {fallback}\n"));
+    let whoever =
+        if nobody.is_some() { "    # RISK: for everybody, since some callers cannot be told apart" } else { "" };
+    say(&mut out, &format!("\n[fallback]\nprofile = {fallback}{whoever}\n"));
     for (identity, caller) in callers {
         profile(&mut out, &caller.name, &caller.draft);
         let principal = if *identity == Identity::Nobody { "fallback" } else { &caller.name };
