@@ -11,10 +11,10 @@ use tidewaiter::offline::{Asked, Input, identity};
 use tidewaiter::policy::{Mode, Policy};
 
 use super::cases::POLICY;
-use super::support::case::Case;
+use super::support::case::{Case, HostPaths, clean};
 use super::support::docker::{Docker, unique};
 use super::support::engine::Engine;
-use super::support::gate::Gate;
+use super::support::gate::{Gate, Options};
 
 #[test]
 fn explain_says_of_every_raw_request_what_the_gate_does_with_it() {
@@ -44,6 +44,39 @@ fn explain_says_of_every_raw_request_what_the_gate_does_with_it() {
         }
     }
     assert!(told > 200, "{told} cases");
+    assert!(wrong.is_empty(), "{} of {told}: {}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn explain_with_the_engine_asked_says_what_the_gate_does_with_the_rest() {
+    let _paths = HostPaths::hold();
+    let engine = Engine::own();
+    let gate = Gate::start(engine.socket(), Options { policy: Some(POLICY), ..Options::default() });
+    let at = |name: &str| gate.dir().join(name).display().to_string();
+    let (mut told, mut wrong) = (0, Vec::new());
+    for case in Case::of_docker().into_iter().filter(|case| case.without_engine().is_none()) {
+        told += 1;
+        std::fs::write(at("request"), case.prepare(engine.socket(), engine.socket())).unwrap();
+        let address = format!("--engine=unix://{}", engine.socket().display());
+        let (request, policy) = (at("request"), at("policy.toml"));
+        let mut command = Command::cargo_bin("tidewaiter").unwrap();
+        command.env("XDG_STATE_HOME", at("state")).env("XDG_CONFIG_HOME", at("config"));
+        let args = ["explain", &request, "--as", "uid=0,user=root", "--policy", &policy, &address];
+        let output = command.args(args).output().unwrap();
+        clean(engine.socket());
+        let passes = match output.status.code() {
+            Some(0) => true,
+            Some(1) => false,
+            other => panic!("{other:?}: {}", text(&output.stderr)),
+        };
+        let may_pass = case.accept.iter().any(|verdict| verdict == "allow");
+        let must_pass = case.expect == "allow" && case.accept.iter().all(|verdict| verdict == "allow");
+        if (passes && !may_pass) || (!passes && must_pass) {
+            let said = text(&output.stdout) + &text(&output.stderr);
+            wrong.push(format!("{} {}: wanted {}, got {said}", case.id, case.title, case.expect));
+        }
+    }
+    assert!(told >= 15, "{told} cases");
     assert!(wrong.is_empty(), "{} of {told}: {}", wrong.len(), wrong.join("\n"));
 }
 
