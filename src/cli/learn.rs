@@ -8,6 +8,7 @@ use crate::offline::{Learned, Learner};
 
 const EXAMPLES: &str = "\
 Examples:
+  tidewaiter journal verify /var/log/tidewaiter/journal.jsonl
   tidewaiter learn /var/log/tidewaiter/journal.jsonl > learned.toml
   tidewaiter check --policy learned.toml
   tidewaiter replay /var/log/tidewaiter/journal.jsonl --policy learned.toml

@@ -158,64 +158,7 @@ fn rule_of(key: &str) -> Rule {
     }
     let key = key.to_ascii_lowercase();
     match key.as_str() {
-        "hostconfig"
-        | "networkingconfig"
-        | "restartpolicy"
-        | "logconfig"
-        | "healthcheck"
-        | "bindoptions"
-        | "volumeoptions"
-        | "tmpfsoptions"
-        | "imageoptions"
-        | "driverconfig"
-        | "ipam"
-        | "ipamconfig"
-        | "endpointconfig"
-        | "configfrom"
-        // Of a service.
-        | "tasktemplate"
-        | "containerspec"
-        | "pluginspec"
-        | "privileges"
-        | "selinuxcontext"
-        | "seccomp"
-        | "apparmor"
-        | "dnsconfig"
-        | "secrets"
-        | "configs"
-        | "file"
-        | "resources"
-        | "limits"
-        | "reservations"
-        | "placement"
-        | "networks"
-        | "logdriver"
-        | "updateconfig"
-        | "rollbackconfig"
-        | "endpointspec"
-        | "ports"
-        | "mounts"
-        | "replicated"
-        | "global"
-        | "replicatedjob"
-        | "globaljob"
-        | "preferences"
-        | "spread"
-        | "platforms"
-        | "genericresources"
-        | "namedresourcespec"
-        | "discreteresourcespec"
-        | "credentialspec"
-        | "networkattachmentspec"
-        | "clusteroptions"
-        | "devices"
-        | "devicerequests"
-        | "ulimits"
-        | "blkioweightdevice"
-        | "blkiodevicereadbps"
-        | "blkiodevicewritebps"
-        | "blkiodevicereadiops"
-        | "blkiodevicewriteiops" => Rule::Fields,
+        key if FIELDS.binary_search(&key).is_ok() => Rule::Fields,
         "mode" => Rule::Mode,
         "endpointsconfig" | "exposedports" | "volumes" | "portbindings" => Rule::Named,
         "env" => Rule::Pairs,
@@ -229,6 +172,67 @@ fn rule_of(key: &str) -> Rule {
         _ => Rule::Secret,
     }
 }
+
+/// Objects of the API, in lower case. Sorted.
+const FIELDS: &[&str] = &[
+    "apparmor",
+    "bindoptions",
+    "blkiodevicereadbps",
+    "blkiodevicereadiops",
+    "blkiodevicewritebps",
+    "blkiodevicewriteiops",
+    "blkioweightdevice",
+    "clusteroptions",
+    "configfrom",
+    "configs",
+    "containerspec",
+    "credentialspec",
+    "devicerequests",
+    "devices",
+    "discreteresourcespec",
+    "dnsconfig",
+    "driverconfig",
+    "endpointconfig",
+    "endpointspec",
+    "file",
+    "genericresources",
+    "global",
+    "globaljob",
+    "healthcheck",
+    "hostconfig",
+    "imageoptions",
+    "ipam",
+    "ipamconfig",
+    "limits",
+    "logconfig",
+    "logdriver",
+    "mounts",
+    "namedresourcespec",
+    "networkattachmentspec",
+    "networkingconfig",
+    "networks",
+    "placement",
+    "platforms",
+    "pluginspec",
+    "ports",
+    "preferences",
+    "privileges",
+    "replicated",
+    "replicatedjob",
+    "reservations",
+    "resources",
+    "restartpolicy",
+    "rollbackconfig",
+    "seccomp",
+    "secrets",
+    "selinuxcontext",
+    "spread",
+    "tasktemplate",
+    "tmpfsoptions",
+    "ulimits",
+    "updateconfig",
+    "volumeoptions",
+];
 
 /// Scalars and lists of scalars that hold no secret, in lower case. Sorted.
 const CLEAR: &[&str] = &[
@@ -423,7 +427,7 @@ const CLEAR: &[&str] = &[
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_list_is_sorted() {
-        assert!(super::CLEAR.is_sorted());
+    fn the_lists_are_sorted() {
+        assert!(super::CLEAR.is_sorted() && super::FIELDS.is_sorted());
     }
 }

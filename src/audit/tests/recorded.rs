@@ -96,51 +96,44 @@ fn recorded(line: &str) -> Recorded {
     *recorded
 }
 
+const VOLUME: &str = r#"{"Name":"v","DriverOpts":{"type":"none","o":"bind","device":"/etc"}}"#;
+
+/// Calls with bodies and without: method, target, body.
+const CALLS: [(&str, &str, &str); 19] = [
+    ("POST", "/v1.41/containers/create?name=web", EVERYTHING),
+    ("POST", "/v1.41/containers/create", r#"{"Image":"busybox","Image":"x","HostConfig":{"Privileged":true}}"#),
+    ("POST", "/v1.41/containers/create", "{"),
+    ("POST", "/v1.41/containers/web/start", ""),
+    ("POST", "/v1.41/containers/web/start", "{}"),
+    ("POST", "/v1.41/containers/web/exec", r#"{"Privileged":true,"User":"root","Cmd":["id"],"Env":["A=s3cr3t"]}"#),
+    ("POST", "/v1.41/volumes/create", VOLUME),
+    ("POST", "/v1.41/services/create", SERVICE),
+    ("POST", "/v1.41/services/s/update?version=1&rollback=previous", SERVICE),
+    ("POST", "/v1.41/containers/web/update", r#"{"Memory":-1,"RestartPolicy":{"Name":"always"}}"#),
+    (
+        "POST",
+        "/v1.41/networks/own/connect",
+        r#"{"Container":"web","EndpointConfig":{"DriverOpts":{"x.sysctls":"s3cr3t"}}}"#,
+    ),
+    ("POST", "/v1.41/containers/web/checkpoints", r#"{"CheckpointID":"c","CheckpointDir":"/etc","Exit":true}"#),
+    (
+        "POST",
+        "/v1.41/networks/create",
+        r#"{"Name":"n","Driver":"macvlan","Options":{"parent":"s3cr3t"},"IPAM":{"Config":[]}}"#,
+    ),
+    ("POST", "/v1.41/build?t=a:b&networkmode=host&buildargs=%7B%22A%22:%22s3cr3t%22%7D&securityopt=x", ""),
+    ("POST", "/v1.41/images/create?fromImage=busybox&tag=latest", ""),
+    ("GET", "/v1.41/containers/web/archive?path=/etc", ""),
+    ("GET", "/v1.41/containers/json", ""),
+    ("POST", "/v1.41/cont%61iners//create", "{}"),
+    ("DELETE", "/nothing/at/all", ""),
+];
+
 #[test]
 fn a_recorded_call_is_judged_again_as_it_was() {
     let protected = ["/srv".to_owned()];
-    let volume = r#"{"Name":"v","DriverOpts":{"type":"none","o":"bind","device":"/etc"}}"#;
-    for (method, target, body) in [
-        (Method::POST, "/v1.41/containers/create?name=web", EVERYTHING),
-        (
-            Method::POST,
-            "/v1.41/containers/create",
-            r#"{"Image":"busybox","Image":"x","HostConfig":{"Privileged":true}}"#,
-        ),
-        (Method::POST, "/v1.41/containers/create", "{"),
-        (Method::POST, "/v1.41/containers/web/start", ""),
-        (Method::POST, "/v1.41/containers/web/start", "{}"),
-        (
-            Method::POST,
-            "/v1.41/containers/web/exec",
-            r#"{"Privileged":true,"User":"root","Cmd":["id"],"Env":["A=s3cr3t"]}"#,
-        ),
-        (Method::POST, "/v1.41/volumes/create", volume),
-        (Method::POST, "/v1.41/services/create", SERVICE),
-        (Method::POST, "/v1.41/services/s/update?version=1&rollback=previous", SERVICE),
-        (Method::POST, "/v1.41/containers/web/update", r#"{"Memory":-1,"RestartPolicy":{"Name":"always"}}"#),
-        (
-            Method::POST,
-            "/v1.41/networks/own/connect",
-            r#"{"Container":"web","EndpointConfig":{"DriverOpts":{"x.sysctls":"s3cr3t"}}}"#,
-        ),
-        (
-            Method::POST,
-            "/v1.41/containers/web/checkpoints",
-            r#"{"CheckpointID":"c","CheckpointDir":"/etc","Exit":true}"#,
-        ),
-        (
-            Method::POST,
-            "/v1.41/networks/create",
-            r#"{"Name":"n","Driver":"macvlan","Options":{"parent":"s3cr3t"},"IPAM":{"Config":[]}}"#,
-        ),
-        (Method::POST, "/v1.41/build?t=a:b&networkmode=host&buildargs=%7B%22A%22:%22s3cr3t%22%7D&securityopt=x", ""),
-        (Method::POST, "/v1.41/images/create?fromImage=busybox&tag=latest", ""),
-        (Method::GET, "/v1.41/containers/web/archive?path=/etc", ""),
-        (Method::GET, "/v1.41/containers/json", ""),
-        (Method::POST, "/v1.41/cont%61iners//create", "{}"),
-        (Method::DELETE, "/nothing/at/all", ""),
-    ] {
+    for (method, target, body) in CALLS {
+        let method: Method = method.parse().unwrap();
         let line = line_of(&method, target, body, &known(), &protected);
         assert!(!line.contains(SECRET), "{line}");
         let again = recorded(&line);
