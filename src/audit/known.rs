@@ -28,12 +28,11 @@ pub(super) fn write(out: &mut Vec<u8>, known: &Known, protected: &[String], reda
 }
 
 fn is_nothing(known: &Known) -> bool {
-    known.engine == EngineFacts::default()
-        && known.container.is_none()
-        && !known.absent
-        && known.image.is_none()
-        && known.unreachable.is_none()
-        && known.missing.is_empty()
+    let Known { engine, container, absent, maker, joined, exec, image, volumes, networks, paths, unreachable, missing } =
+        known;
+    let names_nothing = joined.is_empty() && volumes.is_empty() && networks.is_empty() && paths.is_empty();
+    let has_nothing = container.is_none() && maker.is_none() && exec.is_none() && image.is_none() && !absent;
+    names_nothing && has_nothing && *engine == EngineFacts::default() && unreachable.is_none() && missing.is_empty()
 }
 
 fn all(object: &mut Object<'_>, known: &Known, redactor: &Redactor) {

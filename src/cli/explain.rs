@@ -176,7 +176,7 @@ fn look_up(config: &Config, askings: &mut [Asking]) -> Result<(), Failed> {
             if let Some(why) = &known.unreachable {
                 return Err(failed(&format!("the engine cannot be asked: {why}")));
             }
-            asking.known = known;
+            asking.know(known);
         }
         Ok(())
     })

@@ -36,10 +36,10 @@ const BAD_CONFIG: u8 = 78;
 
 const EXAMPLES: &str = "\
 Examples:
-  tidewaiter run --listen unix:///tmp/tw.sock          front the engine, refuse nothing, record everything
-  tidewaiter explain -- docker run -v /:/h busybox     would this pass, and why not
-  tidewaiter help mount.host-path                      what a check means, and how to allow it narrowly
-  tidewaiter learn /var/log/tidewaiter/journal.jsonl   the least policy for what was seen
+  tidewaiter run --listen unix:///tmp/tw.sock          refuse nothing, record everything
+  tidewaiter explain -- docker run -v /:/h busybox     would this pass, why not
+  tidewaiter help mount.host-path                      what a check means
+  tidewaiter learn /var/log/tidewaiter/journal.jsonl   the least for what was seen
 
 tidewaiter(1), tidewaiter.toml(5), tidewaiter-policy(5)";
 

@@ -16,7 +16,7 @@ pub struct Asking {
     /// What is odd about how the body came.
     pub(super) odd: Vec<Irregularity>,
     /// What is known of what it names.
-    pub known: Known,
+    pub(super) known: Known,
     /// Whether the container it acts on is taken for the caller's own.
     is_own: bool,
 }
@@ -108,6 +108,12 @@ impl Asking {
         };
         call.irregularities.extend(self.odd.iter().cloned());
         call
+    }
+
+    /// Takes what was looked up in place of what was said: who made the container is known then, or that nobody did.
+    pub fn know(&mut self, known: Known) {
+        self.known = known;
+        self.is_own = false;
     }
 
     /// Takes the container for made by a principal, if it is to be taken for the caller's own.

@@ -177,7 +177,7 @@ impl Written {
         }
         let mut asking = asking(self.run, self.create, self.request, self.body)?;
         if let Some(known) = self.known {
-            asking.known = known_of(&json(&known)?).map_err(|error| format!("known: {error}"))?;
+            asking.know(known_of(&json(&known)?).map_err(|error| format!("known: {error}"))?);
         }
         let pairs: Vec<(String, String)> = self
             .caller

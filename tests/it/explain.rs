@@ -207,3 +207,23 @@ fn with_the_engine_asked_an_old_volume_that_is_etc_is_seen() {
     direct.ok(&["volume", "rm", &volume]);
     assert!(code == Some(1) && said.contains("mount.volume-driver") && !said.contains("not asked"), "{said}");
 }
+
+#[test]
+fn with_the_engine_asked_a_container_is_not_taken_for_ones_own() {
+    let (engine, name) = (Engine::shared(), unique("explained"));
+    let direct = Docker::at(engine.socket());
+    direct.ok(&["create", "--name", &name, "busybox:1.0"]);
+    let gate = Gate::monitor(engine.socket());
+    let file = gate.dir().join("inspect.json").display().to_string();
+    std::fs::write(&file, direct.ok(&["inspect", &name])).unwrap();
+    direct.ok(&["inspect", &name]);
+    let explain = |asks: &[&str]| {
+        let mut command = Command::cargo_bin("tidewaiter").unwrap();
+        command.env("XDG_STATE_HOME", gate.dir().join("state")).env("XDG_CONFIG_HOME", gate.dir());
+        text(&command.args(["explain", &file]).args(asks).output().unwrap().stdout)
+    };
+    assert!(!explain(&[]).contains("container.unseen"), "taken for made by whoever starts it");
+    let said = explain(&[&format!("--engine=unix://{}", engine.socket().display())]);
+    direct.ok(&["rm", &name]);
+    assert!(said.contains("container.unseen"), "{said}");
+}
