@@ -154,6 +154,15 @@ impl Container {
         all
     }
 
+    /// When it started, if it did and has not died since.
+    pub(super) fn runs_since(&self) -> Option<Timestamp> {
+        let last = self
+            .facts
+            .iter()
+            .rfind(|fact| matches!(fact.what, Happened::Started | Happened::Died { .. } | Happened::Destroyed));
+        last.filter(|fact| fact.what == Happened::Started).map(|fact| fact.at)
+    }
+
     /// Every fact, in order.
     pub(super) fn facts(&self) -> impl DoubleEndedIterator<Item = &Fact> {
         self.facts.iter()

@@ -172,6 +172,16 @@ impl Join {
         self.containers.get(id)
     }
 
+    /// Containers that run as far as is known, and whose launch is not over.
+    pub(super) fn running(&self) -> Vec<String> {
+        self.containers.values().filter(|container| container.runs_since().is_some()).map(|it| it.id.clone()).collect()
+    }
+
+    /// Whether a container's latest start is known, be its launch over or not.
+    pub(super) fn is_known_to_run(&self, id: &str) -> bool {
+        self.containers.get(id).is_some_and(|container| container.runs_since().is_some())
+    }
+
     /// Whether more containers came than are kept, since this was last asked.
     pub(super) fn was_full(&mut self) -> bool {
         std::mem::take(&mut self.is_full)

@@ -1,7 +1,9 @@
 //! What the kernel tells, and what the engine says of a container, as facts.
 
+use jiff::Timestamp;
 use serde::Deserialize;
 
+use super::container::Container;
 use super::fact::{Did, Fact, Happened, Network, Ran};
 use super::join::{Gap, Join};
 use super::{Action, Event, Notice, Process, Protocol, What};
@@ -16,6 +18,27 @@ pub(super) struct Inspected {
     name: String,
     #[serde(rename = "Config", default)]
     config: InspectedConfig,
+    #[serde(rename = "State", default)]
+    state: InspectedState,
+}
+
+/// A container in the engine's list of those that run.
+#[derive(Debug, Deserialize)]
+pub(super) struct Listed {
+    #[serde(rename = "Id")]
+    pub(super) id: String,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct InspectedState {
+    #[serde(rename = "Running", default)]
+    is_running: bool,
+    #[serde(rename = "StartedAt", default)]
+    started: String,
+    #[serde(rename = "FinishedAt", default)]
+    finished: String,
+    #[serde(rename = "ExitCode", default)]
+    code: i64,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -58,6 +81,34 @@ impl Inspected {
     }
 }
 
+/// What the engine's events did not tell of a container: a death, or a start since there is a watch.
+pub(super) fn missed(
+    known: Option<&Container>,
+    inspected: Option<&Inspected>,
+    epoch: Timestamp,
+    now: Timestamp,
+) -> Vec<Fact> {
+    let since = known.and_then(Container::runs_since);
+    let Some(Inspected { state, .. }) = inspected else {
+        // It is gone.
+        return since.map(|_| Fact { at: now, what: Happened::Died { code: None } }).into_iter().collect();
+    };
+    let time = |text: &str| text.parse::<Timestamp>().ok();
+    match (state.is_running, since) {
+        (false, Some(since)) => {
+            let at = time(&state.finished).filter(|at| *at > since).unwrap_or(now);
+            vec![Fact { at, what: Happened::Died { code: Some(state.code) } }]
+        }
+        // The engine's own clock at the start and at its event differ a little.
+        (true, None) => {
+            let done = known.and_then(|known| known.done).unwrap_or(epoch);
+            let at = time(&state.started).filter(|at| *at > done.max(epoch));
+            at.map(|at| Fact { at, what: Happened::Started }).into_iter().collect()
+        }
+        (true, Some(_)) | (false, None) => Vec::new(),
+    }
+}
+
 /// Takes what the kernel tells. Command lines lose their secrets here, before anything keeps them.
 pub(super) fn take(join: &mut Join, notice: Notice, audit: &Audit) {
     match notice {
@@ -96,5 +147,47 @@ fn happened(what: What, audit: &Audit) -> Option<Happened> {
         }
         What::Dns { name, .. } => Some(Happened::Dns { name }),
         What::Appeared | What::Found | What::Exited { .. } | What::Uncounted { .. } | What::Gone => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn at(text: &str) -> Timestamp {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_death_and_a_start_that_no_event_told_are_found() {
+        let (epoch, started) = (at("2026-11-24T02:00:00Z"), at("2026-11-24T02:01:00Z"));
+        let (finished, now) = (at("2026-11-24T02:02:00Z"), at("2026-11-24T02:03:00Z"));
+        let mut runs = Container::new("c");
+        runs.put(Fact { at: started, what: Happened::Started });
+        let state = |is_running: bool, started: Timestamp, finished: Timestamp| -> Inspected {
+            let (started, finished) = (started.to_string(), finished.to_string());
+            let state = json!({"Running": is_running, "StartedAt": started, "FinishedAt": finished, "ExitCode": 255});
+            serde_json::from_value(json!({"State": state})).unwrap()
+        };
+        let found = |known: Option<&Container>, inspected: Option<Inspected>| {
+            let missed = missed(known, inspected.as_ref(), epoch, now);
+            missed.into_iter().map(|fact| (fact.at, fact.what)).collect::<Vec<_>>()
+        };
+        let died = |at: Timestamp, code: Option<i64>| vec![(at, Happened::Died { code })];
+        assert_eq!(found(Some(&runs), Some(state(false, started, finished))), died(finished, Some(255)));
+        assert_eq!(
+            found(Some(&runs), Some(state(false, started, epoch))),
+            died(now, Some(255)),
+            "an older end is not its"
+        );
+        assert_eq!(found(Some(&runs), None), died(now, None));
+        assert_eq!(found(Some(&runs), Some(state(true, started, epoch))), []);
+        assert_eq!(found(None, Some(state(true, started, epoch))), [(started, Happened::Started)]);
+        assert_eq!(found(None, Some(state(true, epoch, epoch))), [], "it ran before there was a watch");
+        let mut over = Container::new("c");
+        over.close(finished);
+        assert_eq!(found(Some(&over), Some(state(true, started, epoch))), [], "that launch is over");
     }
 }

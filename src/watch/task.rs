@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
+use super::container::later;
 use super::events::{self, Heard};
 use super::fact::{Fact, Happened, Made, Who};
 use super::join::{Join, Sensor, Settings};
@@ -29,6 +30,10 @@ const WAITING: usize = 1024;
 const AT_ONCE: usize = 256;
 /// Pause before a record is tried again that could not be written.
 const AGAIN: Duration = Duration::from_secs(1);
+/// After the engine answers again, how long until it is asked what runs: what it remembers is told by then.
+const SETTLED: jiff::SignedDuration = jiff::SignedDuration::from_secs(2);
+/// Most containers that are looked at then.
+const LOOKED_AT: usize = 1000;
 /// Longest sleep: clocks are set, too.
 const LONGEST: Duration = Duration::from_secs(5);
 
@@ -77,6 +82,8 @@ pub struct Watch {
     /// That number when it was last saved.
     saved: u64,
     heard: Cursor,
+    /// When to ask the engine what runs.
+    ask_at: Option<Timestamp>,
 }
 
 /// Which events were joined: those before a moment, and these around it.
@@ -124,7 +131,7 @@ impl Watch {
         if epoch.is_none() {
             parts.store.save_watched(vec![(EPOCH.to_owned(), Some(now.to_string()))]).await?;
         }
-        Ok(Self { parts, join, journal, seq: seq.unwrap_or(0), saved: seq.unwrap_or(0), heard })
+        Ok(Self { parts, join, journal, ask_at: None, seq: seq.unwrap_or(0), saved: seq.unwrap_or(0), heard })
     }
 
     /// Watches until told to drain; what is open then is gone on with by the next watch.
@@ -155,6 +162,10 @@ impl Watch {
             let is_last = matches!(input, Input::Drain);
             self.take(input).await;
             self.take_waiting(&mut events, &mut kernel).await;
+            if self.ask_at.is_some_and(|at| at <= Timestamp::now()) {
+                self.ask_at = None;
+                self.ask_what_runs().await;
+            }
             self.tell().await;
             if is_last {
                 break;
@@ -178,7 +189,8 @@ impl Watch {
     }
 
     fn pause(&self) -> Duration {
-        let next = self.join.next().map(|next| next.duration_since(Timestamp::now()));
+        let next =
+            self.join.next().into_iter().chain(self.ask_at).min().map(|next| next.duration_since(Timestamp::now()));
         let pause = next.map_or(LONGEST, |next| Duration::try_from(next).unwrap_or_default());
         pause.clamp(Duration::from_millis(10), LONGEST)
     }
@@ -203,7 +215,8 @@ impl Watch {
             Input::Line(line) => self.take_line(&line),
             Input::Heard(Heard::Event(event)) => self.take_event(event).await,
             Input::Notice(notice) => notice::take(&mut self.join, notice, &self.parts.audit),
-            Input::Heard(Heard::Connected) | Input::Nothing | Input::Drain => {}
+            Input::Heard(Heard::Connected) => self.ask_at = Some(later(Timestamp::now(), SETTLED)),
+            Input::Nothing | Input::Drain => {}
         }
     }
 
@@ -276,6 +289,37 @@ impl Watch {
         }
     }
 
+    /// An engine that was killed forgets its events, and says nothing of containers that died with it; and of the past it tells
+    /// 256 events only. So what runs is held against what should.
+    async fn ask_what_runs(&mut self) {
+        let listed = self.parts.inspect.get::<Vec<notice::Listed>>("/containers/json").await;
+        let Ok(Some(listed)) = listed else {
+            self.ask_at = Some(later(Timestamp::now(), SETTLED));
+            return;
+        };
+        let mut look = self.join.running();
+        look.extend(listed.into_iter().map(|listed| listed.id).filter(|id| !self.join.is_known_to_run(id)));
+        look.sort_unstable();
+        look.dedup();
+        if look.len() > LOOKED_AT {
+            tracing::warn!(containers = look.len(), "more containers run than are looked at");
+        }
+        for id in look.into_iter().take(LOOKED_AT) {
+            match self.parts.inspect.get::<notice::Inspected>(&format!("/containers/{id}/json")).await {
+                Ok(inspected) => {
+                    let (now, epoch) = (Timestamp::now(), self.join.settings.epoch);
+                    let missed = notice::missed(self.join.container(&id), inspected.as_ref(), epoch, now);
+                    let has_started = missed.iter().any(|fact| fact.what == Happened::Started);
+                    missed.into_iter().for_each(|fact| self.join.put(&id, fact));
+                    if has_started {
+                        self.look_up(&id).await;
+                    }
+                }
+                Err(error) => tracing::warn!(%error, id, "cannot look at a container"),
+            }
+        }
+    }
+
     async fn tell(&mut self) {
         self.join.settings.an0693 = (*self.parts.an0693.current()).clone();
         for telling in self.join.tell(Timestamp::now()) {
@@ -322,13 +366,13 @@ impl Watch {
 impl Cursor {
     /// Whether an event was not joined before; from then on it was.
     fn is_news(&mut self, at: Timestamp, key: String) -> bool {
-        let oldest = super::container::later(self.since, events::OVERLAP.saturating_mul(2));
+        let oldest = later(self.since, events::OVERLAP.saturating_mul(2));
         if at < oldest || !self.recent.insert(key) {
             return false;
         }
         if at > self.since {
             self.since = at;
-            let oldest = super::container::later(at, events::OVERLAP.saturating_mul(2));
+            let oldest = later(at, events::OVERLAP.saturating_mul(2));
             let is_recent = |key: &String| {
                 key.split(' ').next().and_then(|at| at.parse::<Timestamp>().ok()).is_some_and(|at| at >= oldest)
             };
