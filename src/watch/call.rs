@@ -88,7 +88,8 @@ fn asked(record: &Value, is_outcome: bool, exec: Option<String>) -> Option<Told>
     Some(Told::Asked { container, fact: Fact { at: time(record)?, what: Happened::Asked(asked) } })
 }
 
-fn made(record: &Value) -> Option<Made> {
+/// Reads who made a container from either record of its create: a gate that was killed may have written the first only.
+pub(super) fn made(record: &Value) -> Option<Made> {
     let owned = |pointer: &str| text(record, pointer).map(str::to_owned);
     Some(Made {
         at: time(record)?,

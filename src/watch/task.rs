@@ -2,7 +2,7 @@
 //! runs beside the calls, and no call ever waits for it.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -77,6 +77,7 @@ pub struct Watch {
     parts: Parts,
     join: Join,
     journal: Follower,
+    path: PathBuf,
     /// Number of the last line of the journal that was joined.
     seq: u64,
     /// That number when it was last saved.
@@ -121,6 +122,7 @@ impl Watch {
                 tracing::warn!(%error, key, "what was saved of a launch cannot be read; it is left out");
             }
         }
+        let path = journal.to_owned();
         let seq = one(JOURNAL).and_then(|text| text.parse().ok());
         let journal = match seq {
             Some(seq) => Follower::open_near(journal, seq)?,
@@ -131,7 +133,7 @@ impl Watch {
         if epoch.is_none() {
             parts.store.save_watched(vec![(EPOCH.to_owned(), Some(now.to_string()))]).await?;
         }
-        Ok(Self { parts, join, journal, ask_at: None, seq: seq.unwrap_or(0), saved: seq.unwrap_or(0), heard })
+        Ok(Self { parts, join, journal, path, ask_at: None, seq: seq.unwrap_or(0), saved: seq.unwrap_or(0), heard })
     }
 
     /// Watches until told to drain; what is open then is gone on with by the next watch.
@@ -258,7 +260,11 @@ impl Watch {
     /// Who made a container that has just started: the index knows it before whoever asked for it does.
     async fn look_up(&mut self, container: &str) {
         match self.parts.store.launch(container).await {
-            Ok(Some(launch)) => self.join.put_made(container, of_index(launch)),
+            Ok(Some(launch)) => {
+                let (record, path, seq) = (launch.record.clone(), self.path.clone(), self.seq);
+                let found = tokio::task::spawn_blocking(move || find(&path, seq, &record)).await.ok().flatten();
+                self.join.put_made(container, found.unwrap_or_else(|| of_index(launch)));
+            }
             Ok(None) if self.join.container(container).is_none_or(|known| known.created.is_none()) => {
                 self.look_at(container).await;
             }
@@ -385,6 +391,24 @@ impl Cursor {
 /// Whether it must be asked what a container's health check runs.
 fn known_health(join: &Join, container: &str) -> bool {
     join.container(container).is_some_and(|known| known.health.is_none())
+}
+
+/// Looks for the record of a create where the journal stands now: a gate that was killed right after it has written the intent
+/// and nothing of what it made.
+fn find(journal: &Path, seq: u64, record: &str) -> Option<Made> {
+    let mut follower = Follower::open_near(journal, seq).ok()?;
+    let mut found = None;
+    while let Ok(Some(line)) = follower.try_next() {
+        let names = memmem::find(&line.bytes, record.as_bytes()).is_some();
+        if names
+            && let Some(value) = line.record()
+            && value.get("id").and_then(serde_json::Value::as_str) == Some(record)
+        {
+            // The outcome of a crash says nothing but that.
+            found = call::made(&value).or(found);
+        }
+    }
+    found
 }
 
 fn of_index(launch: Launch) -> Made {

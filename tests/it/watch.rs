@@ -96,6 +96,8 @@ fn a_container_made_behind_the_gate_is_told_when_it_starts_and_one_from_before_i
     let behind = Docker::at(engine.socket());
     let before = behind.ok(&["create", "--name", &unique("before"), "busybox:1.0", "sleep", "600"]);
     let gate = start(&engine);
+    // The door takes connections a little before it is served, and the watch begins.
+    Docker::at(&gate.socket()).ok(&["version"]);
     let name = unique("behind");
     let id = behind.ok(&["run", "-d", "--name", &name, "busybox:1.0", "sleep", "600"]);
     behind.ok(&["start", &before]);
