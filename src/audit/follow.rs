@@ -2,7 +2,7 @@
 //! costs nothing and a busy one lags by no pause.
 
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::io::{self, BufRead as _, BufReader, Read, Seek, SeekFrom};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -90,6 +90,25 @@ impl Follower {
                 None => newest,
             }
         };
+        Ok(Self { journal: journal.to_owned(), current, changes: None })
+    }
+
+    /// Follows from a line that has about as many bytes behind it, for whoever wants the recent past; from the oldest of the
+    /// file before the current one at the most.
+    ///
+    /// # Errors
+    /// If there is no journal, or it cannot be read.
+    pub fn open_near_end(journal: &Path, bytes: u64) -> io::Result<Self> {
+        let mut current = Current::open(journal)?;
+        let held = current.file.get_ref().metadata()?.len();
+        let mut wanted = bytes;
+        if held < bytes
+            && let Some((_, older)) = set_aside(journal)?.last()
+        {
+            current = Current::open(older)?;
+            wanted -= held;
+        }
+        current.skip_to_last(wanted)?;
         Ok(Self { journal: journal.to_owned(), current, changes: None })
     }
 
@@ -243,6 +262,18 @@ impl Current {
         let seq = chain::seq(&bytes);
         self.first = self.first.or(seq);
         Ok(Some(Line { seq, bytes }))
+    }
+
+    /// Goes to the first line that begins within the last bytes.
+    fn skip_to_last(&mut self, bytes: u64) -> io::Result<()> {
+        let Some(before) = self.file.get_ref().metadata()?.len().checked_sub(bytes).and_then(|at| at.checked_sub(1))
+        else {
+            return Ok(());
+        };
+        self.at = self.file.seek(SeekFrom::Start(before))?;
+        // The rest of a line; none if a line begins exactly there.
+        self.at += self.file.skip_until(b'\n')? as u64;
+        Ok(())
     }
 
     /// Goes behind the last newline.

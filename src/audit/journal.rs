@@ -62,6 +62,8 @@ pub struct Opened {
     pub healed: u64,
     /// Intents without outcome, closed as `crashed`.
     pub crashed: u64,
+    /// Number of the first line written since.
+    pub first: u64,
 }
 
 /// What the journal has done since it was opened, for metrics.
@@ -83,7 +85,15 @@ pub struct Stats {
     pub failing: bool,
     /// Calls whose outcome is owed.
     pub open: u64,
+    /// Of these, answers without an end of their own: attach, exec, events, logs that are followed.
+    pub streams: u64,
+    /// Lines that wait to be written.
+    pub queued: u64,
 }
+
+/// An open stream, counted until this is dropped.
+#[derive(Debug)]
+pub struct Streaming(Arc<Counters>);
 
 /// The journal cannot be opened.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +120,7 @@ impl Audit {
         let host: Arc<str> = host_name().into();
         let counters = Arc::new(Counters::default());
         let tail = heal(&mut file, &settings.journal).map_err(&error)?;
+        let first = tail.link.seq;
         let manner =
             Manner { host: Arc::clone(&host), sync: settings.sync, rotate: settings.rotate, key: keys.checkpoint };
         let mut writer =
@@ -135,7 +146,7 @@ impl Audit {
             .map_err(|e| error(format!("its thread: {e}")))?;
         let (sync, choice) = (settings.sync, Live::new(Choice::of(&settings)));
         let inner = Inner { sync, choice, host, redactor: keys.redactor, queue, calls, counters };
-        let opened = Opened { healed: tail.torn, crashed };
+        let opened = Opened { healed: tail.torn, crashed, first };
         Ok((Self { inner: Arc::new(inner) }, opened))
     }
 
@@ -237,7 +248,11 @@ impl Audit {
     /// What was written, what failed, what is open.
     pub fn stats(&self) -> Stats {
         let counters = &self.inner.counters;
-        let all = (self.inner.queue.max_capacity() - SPARE) / 2;
+        let queue = &self.inner.queue;
+        let all = (queue.max_capacity() - SPARE) / 2;
+        let open = all.saturating_sub(self.inner.calls.available_permits()) as u64;
+        // Each open call holds one place for its outcome.
+        let queued = (queue.max_capacity().saturating_sub(queue.capacity()) as u64).saturating_sub(open);
         Stats {
             records: counters.records.load(Ordering::Relaxed),
             bytes: counters.bytes.load(Ordering::Relaxed),
@@ -246,8 +261,16 @@ impl Audit {
             failures: counters.failures.load(Ordering::Relaxed),
             lost: counters.lost.load(Ordering::Relaxed),
             failing: counters.failing.load(Ordering::Relaxed),
-            open: all.saturating_sub(self.inner.calls.available_permits()) as u64,
+            open,
+            streams: counters.streams.load(Ordering::Relaxed),
+            queued,
         }
+    }
+
+    /// Counts a stream for as long as what this returns is kept.
+    pub fn streaming(&self) -> Streaming {
+        self.inner.counters.streams.fetch_add(1, Ordering::Relaxed);
+        Streaming(Arc::clone(&self.inner.counters))
     }
 
     /// Writes everything that is queued, a last lifecycle record and a checkpoint, and ends the thread.
@@ -285,6 +308,12 @@ impl Inner {
                 Ok(Pending::unrecorded(facts.id))
             }
         }
+    }
+}
+
+impl Drop for Streaming {
+    fn drop(&mut self) {
+        self.0.streams.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

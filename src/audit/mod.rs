@@ -34,7 +34,7 @@ mod tests;
 pub use approval::{ApprovalEvent, Word};
 pub use file::writer;
 pub use follow::{Follower, Line};
-pub use journal::{Audit, OpenError, Opened, Stats, Unwritten};
+pub use journal::{Audit, OpenError, Opened, Stats, Streaming, Unwritten};
 pub use keys::public_key_file;
 pub use lifecycle::{LifecycleEvent, ReloadResult, ReloadTrigger};
 pub use pending::{CallFacts, Ended, Outcome, Pending, RecordId};

@@ -74,6 +74,8 @@ pub struct Outcome {
     pub bytes_out: u64,
     /// From arrival to end.
     pub duration: Duration,
+    /// From arrival to leave or refusal: reading the judged body, looking up, judging, and recording the intent.
+    pub gate: Option<Duration>,
     /// The id the engine gave what was made (container, exec, …), from its answer.
     pub made: Option<String>,
     /// The image that a new container was really made from, read back from the engine.

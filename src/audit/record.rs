@@ -94,6 +94,9 @@ impl Common {
             o.display("bytes_in", outcome.bytes_in);
             o.display("bytes_out", outcome.bytes_out);
             o.display("duration_us", outcome.duration.as_micros());
+            if let Some(gate) = outcome.gate {
+                o.display("gate_us", gate.as_micros());
+            }
             o.text("ended", ended.name(), NAME);
             if let Some(revoked) = &outcome.revoked {
                 o.text("revoked", revoked, TEXT);

@@ -57,6 +57,8 @@ pub(super) struct Counters {
     pub(super) syncs: AtomicU64,
     pub(super) failures: AtomicU64,
     pub(super) lost: AtomicU64,
+    /// Streams that are open.
+    pub(super) streams: AtomicU64,
     /// Whether the last attempt failed.
     pub(super) failing: AtomicBool,
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::audit::{Ended, Outcome, Pending};
+use crate::audit::{Ended, Outcome, Pending, Streaming};
 use crate::policy::HeldImage;
 
 /// The record of a call, with what has been counted so far. Dropped unfinished it records `aborted`.
@@ -14,11 +14,14 @@ pub(super) struct Closing {
     arrived: Instant,
     ended: Ended,
     outcome: Outcome,
+    stream: Option<Streaming>,
 }
 
 impl Closing {
+    /// Now that it is known whether the call may go on.
     pub(super) fn new(pending: Pending, arrived: Instant) -> Self {
-        Self { pending, arrived, ended: Ended::Complete, outcome: Outcome::default() }
+        let outcome = Outcome { gate: Some(arrived.elapsed()), ..Outcome::default() };
+        Self { pending, arrived, ended: Ended::Complete, outcome, stream: None }
     }
 
     pub(super) fn status(mut self, status: u16) -> Self {
@@ -40,6 +43,12 @@ impl Closing {
     pub(super) fn moved(mut self, bytes_in: u64, bytes_out: u64) -> Self {
         self.outcome.bytes_in += bytes_in;
         self.outcome.bytes_out += bytes_out;
+        self
+    }
+
+    /// The answer is a stream, and is counted as one until its record is finished.
+    pub(super) fn stream(mut self, stream: Streaming) -> Self {
+        self.stream = Some(stream);
         self
     }
 

@@ -119,6 +119,9 @@ impl Exchange<'_> {
             }
         }
         let ends_by_itself = body.size_hint().exact().is_some();
+        if !ends_by_itself {
+            record = record.stream(self.gate.audit.streaming());
+        }
         if let Some(standing) = self.standing.filter(|_| !ends_by_itself) {
             self.wire.stand(standing.watch());
         }
@@ -159,7 +162,8 @@ impl Exchange<'_> {
         };
         let reason = answer.extensions().get::<ReasonPhrase>();
         let head = engine::raw_head(status, reason, answer.headers());
-        let record = self.record.status(status.as_u16()).moved(bytes_in.load(Ordering::Relaxed), 0);
+        let record = self.record.stream(self.gate.audit.streaming());
+        let record = record.status(status.as_u16()).moved(bytes_in.load(Ordering::Relaxed), 0);
         let direction = if streams { Direction::Both } else { Direction::ToClient };
         let revocation = self.standing.map(Standing::watch);
         self.wire.hijack(Hijack { head, body: answer.into_body(), direction, closing: record, revocation });

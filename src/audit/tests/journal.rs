@@ -9,7 +9,7 @@ use super::*;
 async fn a_call_has_an_intent_and_an_outcome() {
     let place = Place::new();
     let (audit, opened) = place.open();
-    assert_eq!(opened, Opened::default());
+    assert_eq!(opened, Opened { first: 1, ..Opened::default() });
     let pending = begin(&audit, Action::Allow).await.unwrap();
     let id = pending.id().to_string();
     let stages: Vec<_> = lines(&place.records(), &id).iter().map(|r| r["stage"].clone()).collect();
@@ -182,6 +182,32 @@ async fn a_follower_from_the_end_sees_only_what_is_new() {
     drop(begin(&audit, Action::Deny).await.unwrap());
     assert_eq!(follower.next().await.unwrap().seq, Some(last + 1));
     audit.close().await;
+}
+
+#[tokio::test]
+async fn a_follower_from_near_the_end_begins_at_a_line_and_misses_none_after_it() {
+    let place = Place::new();
+    let settings = Settings { rotate: Rotate { size: 4096, keep: 100 }, ..place.settings() };
+    let (audit, _) = Audit::open(settings).unwrap();
+    for _ in 0..10 {
+        drop(begin(&audit, Action::Deny).await.unwrap());
+    }
+    audit.close().await;
+    let last = place.records().last().unwrap()["seq"].as_u64().unwrap();
+    let lengths: Vec<u64> =
+        files(&place.journal()).unwrap().iter().map(|file| file.metadata().unwrap().len()).collect();
+    let (newest, older) = (lengths[lengths.len() - 1], lengths[lengths.len() - 2]);
+    for bytes in (0..newest + older + 300).step_by(97).chain([newest, newest + older, u64::MAX]) {
+        let mut follower = Follower::open_near_end(&place.journal(), bytes).unwrap();
+        let (mut length, mut seqs) = (0, Vec::new());
+        while let Some(line) = follower.try_next().unwrap() {
+            length += line.bytes.len() as u64 + 1;
+            seqs.push(line.seq.unwrap());
+        }
+        let longest = 4096;
+        assert!(length <= bytes && length + longest >= bytes.min(newest + older), "{length} of {bytes}");
+        assert_eq!(seqs, (last + 1 - seqs.len() as u64..=last).collect::<Vec<_>>(), "{bytes}");
+    }
 }
 
 /// On a clock that leaps to the next timer whenever nothing else is to be done: a poll would leap with it.
