@@ -43,7 +43,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("watch", &["request", "policy", "engine", "audit", "store", "sys"]),
     ("sink", &["audit", "sys"]),
-    ("admin", &["listen", "peer", "audit", "store"]),
+    ("admin", &["listen", "peer", "request", "policy", "audit", "store"]),
     ("install", &["config", "listen", "engine"]),
     (
         "doctor",
@@ -80,6 +80,8 @@ const PURE: &[&str] = &[
     "offline",
     "watch/launch",
     "watch/tell",
+    "admin/exposition",
+    "admin/tally",
     "install/plan",
     "install/unit",
 ];

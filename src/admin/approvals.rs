@@ -8,6 +8,8 @@ use http_body_util::Full;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
+use super::Feed;
+use super::health::{Health, health, metrics};
 use super::wire::{Failure, List, MAX_VALID, Shown, VALID};
 use crate::audit::{ApprovalEvent, Audit, Unwritten, Word};
 use crate::peer::UnixPeer;
@@ -18,6 +20,7 @@ use crate::store::{self, Approval, Decision, State, Store, StoreError, parse_id}
 pub struct Admin {
     store: Store,
     audit: Audit,
+    feed: Feed,
     /// One decision at a time: nobody else decides between the look at an approval, its record, and its change.
     deciding: Mutex<()>,
 }
@@ -25,7 +28,9 @@ pub struct Admin {
 /// Why a request does nothing.
 #[derive(Debug, thiserror::Error)]
 enum Refused {
-    #[error("there is no such request here; known are GET /approvals and POST /approvals/ID/approve or reject")]
+    #[error(
+        "there is no such request here; known are GET /metrics, /health, /approvals and POST /approvals/ID/approve or reject"
+    )]
     Route,
     #[error("`for` is a number of seconds from 1 to {}", MAX_VALID.as_secs())]
     Valid,
@@ -71,13 +76,18 @@ enum Asked {
 }
 
 impl Admin {
-    /// Over one store and one journal.
-    pub fn new(store: Store, audit: Audit) -> Self {
-        Self { store, audit, deciding: Mutex::default() }
+    /// Over one store, one journal and what is read of it.
+    pub fn new(store: Store, audit: Audit, feed: Feed) -> Self {
+        Self { store, audit, feed, deciding: Mutex::default() }
     }
 
     /// Answers one request of whoever the kernel says is there.
     pub(super) async fn answer<B>(&self, request: &Request<B>, by: &UnixPeer, now: Timestamp) -> Response<Full<Bytes>> {
+        match (request.method(), request.uri().path()) {
+            (&Method::GET, "/metrics") => return metrics(&self.audit, &self.feed),
+            (&Method::GET, "/health") => return health(&Health::of(&self.audit, &self.feed).await),
+            _ => {}
+        }
         match self.act(read(request), by, now).await {
             Ok(body) => json(StatusCode::OK, body),
             Err(refused) => {
@@ -170,6 +180,7 @@ mod tests {
     use http_body_util::BodyExt;
     use serde_json::Value;
 
+    use super::super::PolicyNow;
     use super::*;
     use crate::audit::{Level, Levels, OnFailure, Rotate, Settings, SyncPolicy};
     use crate::store::{Ask, Settled};
@@ -223,7 +234,8 @@ mod tests {
         let store = Store::open(directory).unwrap();
         let settled = store.settle(ask(), now).await.unwrap();
         let Settled::Pending { id } = settled else { panic!("{settled:?}") };
-        (Admin::new(store, audit.clone()), audit, id)
+        let now = PolicyNow { generation: 1, sha256: String::new(), since: Timestamp::UNIX_EPOCH };
+        (Admin::new(store, audit.clone(), Feed::new(now, 0)), audit, id)
     }
 
     fn ask() -> Ask {

@@ -1,10 +1,16 @@
-//! The admin socket: what waits for approval, and an admin's word on it, as JSON over HTTP on a Unix socket of its own.
+//! The admin door: what waits for approval and an admin's word on it, metrics and health, over HTTP on a Unix socket of its own.
 //!
-//! Who may connect is the socket's permissions; who did is the kernel's word.
+//! Who may connect is the socket's permissions; who did is the kernel's word. Metrics and health come from the journal's
+//! finished records and from the journal itself, so that nothing is counted on the way of a call.
 
 // The gate's side.
 mod approvals;
+mod health;
 mod serve;
+// What the journal comes to.
+mod exposition;
+mod feed;
+mod tally;
 // What goes over the wire.
 mod wire;
 // The command line's side.
@@ -12,5 +18,6 @@ mod client;
 
 pub use approvals::Admin;
 pub use client::{Client, ClientError};
+pub use feed::{Feed, PolicyNow};
 pub use serve::{bind, serve};
 pub use wire::{By, MAX_VALID, Shown, VALID};

@@ -17,7 +17,7 @@ use tower::{Service, ServiceBuilder, ServiceExt};
 
 use self::certificates::Certificates;
 use self::reload::{Part, Reloader};
-use crate::admin::{self, Admin};
+use crate::admin::{self, Admin, Feed, PolicyNow};
 use crate::audit::{Audit, Follower, LifecycleEvent, OpenError};
 use crate::config::Config;
 use crate::engine::{self, Dialer, Inspect};
@@ -91,7 +91,6 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     tracing::info!(healed = opened.healed, crashed = opened.crashed, "journal open");
     let store = open_store(&config)?;
     let protected = protected(&config, &doors);
-    let admin = Arc::new(Admin::new(store.clone(), audit.clone()));
 
     let dialer = Dialer::new(config.engine.clone());
     let an0693 = Arc::new(Live::new(config.policy.an0693().clone()));
@@ -125,6 +124,9 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         let address = format!("unix://{}", path.display());
         audit.lifecycle(LifecycleEvent::Listen { door: door.name().to_owned(), address }).await;
         open.spawn(tell_trouble(audit.clone(), door.name().to_owned(), door.trouble()));
+        let feed = Feed::new(policy_now(&config), opened.first);
+        let admin = Arc::new(Admin::new(gate.store.clone(), audit.clone(), feed.clone()));
+        open.spawn(feed.follow(config.audit.journal.clone(), drain.clone()));
         open.spawn(admin::serve(door, admin, Arc::clone(&lookup), drain));
     }
 
@@ -170,6 +172,11 @@ async fn until_told(termination: &mut Termination, audit: &Audit, reloader: &mut
     let drain = reloader.config().limits.drain;
     runtime::notify::stopping(drain + CLOSING + DELIVERING);
     drain
+}
+
+fn policy_now(config: &Config) -> PolicyNow {
+    let policy = &config.policy;
+    PolicyNow { generation: policy.generation(), sha256: policy.sha256().to_string(), since: jiff::Timestamp::now() }
 }
 
 /// A socket that was handed over shows its path only now. `/var/run` leads to `/run` nearly everywhere.

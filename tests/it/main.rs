@@ -21,6 +21,7 @@ mod install;
 mod journal;
 mod kill;
 mod learn;
+mod metrics;
 mod own;
 mod podman;
 mod presets;

@@ -1,0 +1,161 @@
+//! What the admin door knows of the journal: read line by line behind it, by a task that no call waits for.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use super::exposition::Exposition;
+use super::tally::Tally;
+use crate::audit::{Follower, Stats};
+use crate::runtime::Watch;
+
+/// How much of the journal's past is read at start, in bytes: some thousand calls.
+const PAST: u64 = 8 << 20;
+/// Lines between two pauses in which calls may have the thread.
+const YIELD: u32 = 64;
+/// Pause before the journal is opened again that could not be read.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// What the journal says, as far as it has been read. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Feed(Arc<Mutex<State>>);
+
+/// The policy in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PolicyNow {
+    /// 1 at start, one more at each reload.
+    pub generation: u64,
+    /// SHA-256 of its text, hex.
+    pub sha256: String,
+    /// Since when.
+    pub since: Timestamp,
+}
+
+/// What is kept of the journal.
+#[derive(Debug)]
+pub(super) struct State {
+    tally: Tally,
+    pub(super) policy: PolicyNow,
+    /// Number of the first line that this run of the gate writes.
+    first: u64,
+    /// Number of the next line.
+    next: Option<u64>,
+    /// Lines of this run that were read, and that were gone before they could be.
+    read: u64,
+    skipped: u64,
+    /// Why the journal cannot be read.
+    pub(super) trouble: Option<String>,
+}
+
+impl Feed {
+    /// Knows nothing yet. `first` is the number of the first line that this run of the gate writes: what is older counts in
+    /// no metric.
+    pub fn new(policy: PolicyNow, first: u64) -> Self {
+        let tally = Tally::default();
+        Self(Arc::new(Mutex::new(State { tally, policy, first, next: None, read: 0, skipped: 0, trouble: None })))
+    }
+
+    /// Reads the journal until told to drain.
+    pub async fn follow(self, journal: PathBuf, drain: Watch) {
+        tokio::select! {
+            () = self.read_on(journal) => {}
+            () = drain.signaled() => {}
+        }
+    }
+
+    async fn read_on(&self, journal: PathBuf) {
+        let mut opened = Follower::open_near_end(&journal, PAST);
+        loop {
+            let Err(error) = self.read(opened).await;
+            tracing::error!(%error, journal = %journal.display(), "the admin door cannot read the journal; trying again");
+            self.state().trouble = Some(error.to_string());
+            tokio::time::sleep(RETRY).await;
+            opened = Follower::open_at_end(&journal);
+        }
+    }
+
+    async fn read(&self, opened: io::Result<Follower>) -> io::Result<std::convert::Infallible> {
+        let mut follower = opened?;
+        let mut in_a_row = 0;
+        loop {
+            let line = follower.next().await?;
+            self.state().add(line.seq, line.record().as_ref());
+            in_a_row += 1;
+            if in_a_row % YIELD == 0 {
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// What is known. Held for moments only.
+    pub(super) fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Takes in one line.
+    fn add(&mut self, seq: Option<u64>, record: Option<&Value>) {
+        self.trouble = None;
+        let Some(seq) = seq else { return };
+        if seq >= self.first {
+            let expected = self.next.unwrap_or(self.first).max(self.first);
+            self.skipped += seq.saturating_sub(expected);
+            self.read += 1;
+        }
+        self.next = Some(seq + 1);
+        let Some(record) = record else { return };
+        if seq >= self.first {
+            self.tally.add(record);
+            self.reloaded(record);
+        }
+    }
+
+    fn reloaded(&mut self, record: &Value) {
+        let text = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
+        if (text("/kind"), text("/event"), text("/result")) != (Some("lifecycle"), Some("reload"), Some("loaded")) {
+            return;
+        }
+        let generation = record.pointer("/generation").and_then(Value::as_u64);
+        let since = text("/time").and_then(|time| time.parse().ok());
+        if let (Some(generation), Some(sha256), Some(since)) = (generation, text("/sha256"), since) {
+            self.policy = PolicyNow { generation, sha256: sha256.to_owned(), since };
+        }
+    }
+
+    /// Lines that were written and not yet read.
+    pub(super) const fn lag(&self, stats: &Stats) -> u64 {
+        stats.records.saturating_sub(self.read + self.skipped)
+    }
+
+    /// Writes all metrics.
+    pub(super) fn write(&self, stats: &Stats, out: &mut Exposition) {
+        self.tally.write(out);
+        out.gauge("tidewaiter_policy_generation", "Generation of the policy in force.", self.policy.generation);
+        let since = self.policy.since.as_second();
+        out.gauge("tidewaiter_policy_loaded_timestamp_seconds", "Since when that policy is in force.", since);
+        out.gauge("tidewaiter_calls_open", "Calls whose outcome is owed, streams included.", stats.open);
+        out.gauge("tidewaiter_streams_open", "Answers without a length that are open.", stats.streams);
+        out.counter("tidewaiter_journal_records_total", "Lines written.", stats.records);
+        out.counter("tidewaiter_journal_bytes_total", "Bytes written.", stats.bytes);
+        out.counter("tidewaiter_journal_syncs_total", "Fsyncs.", stats.syncs);
+        out.counter("tidewaiter_journal_failures_total", "Writes and fsyncs that failed.", stats.failures);
+        out.counter("tidewaiter_journal_lost_total", "Records that are gone for good.", stats.lost);
+        out.gauge("tidewaiter_journal_failing", "1 while the journal cannot be written.", u8::from(stats.failing));
+        out.gauge("tidewaiter_journal_queued_records", "Lines that wait to be written.", stats.queued);
+        out.gauge(
+            "tidewaiter_reader_lag_records",
+            "Lines written that these metrics do not count yet.",
+            self.lag(stats),
+        );
+        out.counter(
+            "tidewaiter_reader_skipped_total",
+            "Lines that were gone before they could be counted.",
+            self.skipped,
+        );
+    }
+}

@@ -1,0 +1,152 @@
+//! `/metrics` and `/health` on the admin door, held against the journal and against Prometheus' own tools.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::support::engine::Engine;
+use super::support::eventually;
+use super::support::gate::{Gate, Options};
+use super::support::raw::{Answer, Wire, ask};
+
+const CONFIG: &str = r#"
+[engine]
+address = "unix://{engine}"
+[listen.local]
+address = "unix://{dir}/docker.sock"
+[admin]
+address = "unix://{dir}/admin.sock"
+"#;
+
+/// Calls in all; threads that make them.
+const CALLS: usize = 10_000;
+const THREADS: usize = 4;
+
+fn gate(engine: &Engine) -> Gate {
+    Gate::start(engine.socket(), Options { config: Some(CONFIG), mode: Some("enforce"), ..Options::default() })
+}
+
+fn get(gate: &Gate, path: &str) -> Answer {
+    ask(&gate.dir().join("admin.sock"), &format!("GET {path} HTTP/1.1\r\nHost: tidewaiter\r\n\r\n")).unwrap()
+}
+
+/// The samples of a scrape: name with labels, and value.
+fn samples(text: &str) -> BTreeMap<String, f64> {
+    let samples = text.lines().filter(|line| !line.starts_with('#'));
+    samples
+        .map(|line| line.rsplit_once(' ').unwrap())
+        .map(|(name, value)| (name.to_owned(), value.parse().unwrap()))
+        .collect()
+}
+
+/// Waits until every line that is written has been counted.
+fn scrape(gate: &Gate) -> BTreeMap<String, f64> {
+    eventually("all lines are counted", || {
+        let samples = samples(&get(gate, "/metrics").text());
+        (samples["tidewaiter_reader_lag_records"] == 0.0 && samples["tidewaiter_calls_open"] == 0.0).then_some(samples)
+    })
+}
+
+/// Makes calls of many kinds: allowed and refused, known and unknown, with an effect and without.
+fn call(socket: &Path, count: usize) {
+    let create = r#"{"Image":"busybox:1.0","HostConfig":{"Privileged":true,"PidMode":"host"}}"#;
+    let create = format!(
+        "POST /v1.40/containers/create HTTP/1.1\r\nHost: d\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{create}",
+        create.len()
+    );
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nHost: d\r\n\r\n");
+    let kinds = [
+        get("/_ping"),
+        get("/v1.40/containers/json"),
+        create,
+        get("/v1.40/no-such-endpoint"),
+        get("/v1.40/images/no-such-image/json"),
+        "POST /v1.40/containers/no-such-container/stop HTTP/1.1\r\nHost: d\r\nContent-Length: 0\r\n\r\n".to_owned(),
+    ];
+    let mut wire = Wire::open(socket);
+    for number in 0..count {
+        if number % 50 == 49 {
+            wire = Wire::open(socket);
+        }
+        wire.send(&kinds[number % kinds.len()]).answer().expect("an answer");
+    }
+}
+
+/// What `/metrics` should say, as the journal has it.
+fn counted(records: &[Value]) -> BTreeMap<String, f64> {
+    let mut counts = BTreeMap::new();
+    let mut count = |name: String| *counts.entry(name).or_insert(0.0) += 1.0;
+    for record in records.iter().filter(|record| record["kind"] == "call" && record["stage"] == "outcome") {
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        let (class, action) = (text(&record["request"]["class"]), text(&record["verdict"]["action"]));
+        count(format!("tidewaiter_calls_total{{class=\"{class}\",action=\"{action}\"}}"));
+        count(format!("tidewaiter_calls_ended_total{{ended=\"{}\"}}", text(&record["outcome"]["ended"])));
+        count("tidewaiter_gate_seconds_count".to_owned());
+        for finding in record["verdict"]["findings"].as_array().unwrap() {
+            let (check, reaction) = (text(&finding["check"]), text(&finding["reaction"]));
+            count(format!("tidewaiter_call_checks_total{{check=\"{check}\",reaction=\"{reaction}\"}}"));
+        }
+    }
+    counts
+}
+
+#[test]
+fn metrics_agree_with_the_journal_after_ten_thousand_mixed_calls() {
+    let engine = Engine::shared();
+    let mut gate = gate(&engine);
+    // What an earlier run of the gate has recorded counts no more.
+    call(&gate.socket(), 12);
+    gate.terminate();
+    let before = gate.records().len();
+    gate.start_again();
+
+    let socket = gate.socket();
+    std::thread::scope(|scope| {
+        for _ in 0..THREADS {
+            scope.spawn(|| call(&socket, CALLS / THREADS));
+        }
+    });
+    let scraped = scrape(&gate);
+    let records = gate.records();
+    let wanted = counted(&records[before..]);
+    assert_eq!(wanted["tidewaiter_gate_seconds_count"], CALLS as f64);
+    assert!(wanted.len() > 8, "the calls are of too few kinds: {wanted:?}");
+    let prefixes = [
+        "tidewaiter_calls_total",
+        "tidewaiter_calls_ended_total",
+        "tidewaiter_gate_seconds_count",
+        "tidewaiter_call_checks_total",
+    ];
+    // What has not happened is there too, as 0.
+    let of_calls = |(name, value): &(&String, &f64)| **value > 0.0 && prefixes.iter().any(|p| name.starts_with(p));
+    let got: BTreeMap<_, _> = scraped.iter().filter(of_calls).map(|(n, v)| (n.clone(), *v)).collect();
+    assert_eq!(got, wanted);
+    assert_eq!(scraped["tidewaiter_journal_records_total"], (records.len() - before) as f64);
+    assert_eq!(scraped["tidewaiter_reader_skipped_total"], 0.0);
+}
+
+#[test]
+fn an_open_stream_is_counted_until_it_ends() {
+    let engine = Engine::shared();
+    let gate = gate(&engine);
+    let streams = || samples(&get(&gate, "/metrics").text())["tidewaiter_streams_open"];
+    let mut wire = Wire::open(&gate.socket());
+    wire.send("GET /v1.40/events HTTP/1.1\r\nHost: d\r\n\r\n").head().unwrap();
+    eventually("the stream is counted", || (streams() == 1.0).then_some(()));
+    drop(wire);
+    eventually("its end is counted", || (streams() == 0.0).then_some(()));
+}
+
+#[test]
+fn health_says_which_policy_is_in_force() {
+    let engine = Engine::shared();
+    let gate = gate(&engine);
+    let answer = get(&gate, "/health");
+    let health: Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!((answer.status(), &health["status"], &health["policy"]["generation"]), (200, &"ok".into(), &1.into()));
+    ask(&gate.socket(), "GET /_ping HTTP/1.1\r\nHost: d\r\nConnection: close\r\n\r\n").unwrap();
+    let judged =
+        eventually("a call is recorded", || gate.records().into_iter().find(|record| record["kind"] == "call"));
+    assert_eq!(health["policy"]["sha256"], judged["policy"]["sha256"]);
+}
