@@ -43,7 +43,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("watch", &["request", "policy", "engine", "audit", "store", "sys"]),
     ("sink", &["audit", "sys"]),
-    ("admin", &["listen", "peer", "request", "policy", "audit", "store"]),
+    ("admin", &["listen", "peer", "request", "policy", "audit", "store", "sink"]),
     ("install", &["config", "listen", "engine"]),
     (
         "doctor",
@@ -82,6 +82,8 @@ const PURE: &[&str] = &[
     "watch/tell",
     "admin/exposition",
     "admin/tally",
+    "admin/view",
+    "admin/web/layout",
     "install/plan",
     "install/unit",
 ];

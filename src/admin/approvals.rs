@@ -8,10 +8,8 @@ use http_body_util::Full;
 use jiff::Timestamp;
 use tokio::sync::Mutex;
 
-use super::Feed;
-use super::health::{Health, health, metrics};
 use super::wire::{Failure, List, MAX_VALID, Shown, VALID};
-use crate::audit::{ApprovalEvent, Audit, Unwritten, Word};
+use crate::audit::{ApprovalEvent, Audit, Unwritten, Via, Word};
 use crate::peer::UnixPeer;
 use crate::store::{self, Approval, Decision, State, Store, StoreError, parse_id};
 
@@ -20,14 +18,13 @@ use crate::store::{self, Approval, Decision, State, Store, StoreError, parse_id}
 pub struct Admin {
     store: Store,
     audit: Audit,
-    feed: Feed,
     /// One decision at a time: nobody else decides between the look at an approval, its record, and its change.
     deciding: Mutex<()>,
 }
 
 /// Why a request does nothing.
 #[derive(Debug, thiserror::Error)]
-enum Refused {
+pub(super) enum Refused {
     #[error(
         "there is no such request here; known are GET /metrics, /health, /approvals and POST /approvals/ID/approve or reject"
     )]
@@ -56,7 +53,7 @@ const fn over(state: State) -> &'static str {
 }
 
 impl Refused {
-    const fn status(&self) -> StatusCode {
+    pub(super) const fn status(&self) -> StatusCode {
         match self {
             Self::Route | Self::Unknown(_) => StatusCode::NOT_FOUND,
             Self::Valid => StatusCode::BAD_REQUEST,
@@ -76,18 +73,18 @@ enum Asked {
 }
 
 impl Admin {
-    /// Over one store, one journal and what is read of it.
-    pub fn new(store: Store, audit: Audit, feed: Feed) -> Self {
-        Self { store, audit, feed, deciding: Mutex::default() }
+    /// Over one store and one journal.
+    pub fn new(store: Store, audit: Audit) -> Self {
+        Self { store, audit, deciding: Mutex::default() }
+    }
+
+    /// What may be decided on, oldest first.
+    pub(super) async fn open(&self, now: Timestamp) -> Result<Vec<Approval>, StoreError> {
+        self.store.open_approvals(now).await
     }
 
     /// Answers one request of whoever the kernel says is there.
     pub(super) async fn answer<B>(&self, request: &Request<B>, by: &UnixPeer, now: Timestamp) -> Response<Full<Bytes>> {
-        match (request.method(), request.uri().path()) {
-            (&Method::GET, "/metrics") => return metrics(&self.audit, &self.feed),
-            (&Method::GET, "/health") => return health(&Health::of(&self.audit, &self.feed).await),
-            _ => {}
-        }
         match self.act(read(request), by, now).await {
             Ok(body) => json(StatusCode::OK, body),
             Err(refused) => {
@@ -100,17 +97,25 @@ impl Admin {
     async fn act(&self, asked: Result<Asked, Refused>, by: &UnixPeer, now: Timestamp) -> Result<Vec<u8>, Refused> {
         let approval = match asked? {
             Asked::List => {
-                let approvals = self.store.open_approvals(now).await?.into_iter().map(Shown::from).collect();
+                let approvals = self.open(now).await?.into_iter().map(Shown::from).collect();
                 return Ok(serde_json::to_vec(&List { approvals }).unwrap_or_default());
             }
-            Asked::Approve(id, valid) => self.decide(&id, Decision::Approve(now + valid), by, now).await?,
-            Asked::Reject(id) => self.decide(&id, Decision::Reject, by, now).await?,
+            Asked::Approve(id, valid) => {
+                self.decide(&id, Decision::Approve(now + valid), (by, Via::CommandLine), now).await?
+            }
+            Asked::Reject(id) => self.decide(&id, Decision::Reject, (by, Via::CommandLine), now).await?,
         };
         Ok(serde_json::to_vec(&Shown::from(approval)).unwrap_or_default())
     }
 
     /// Takes an admin's word: recorded first, and in force only then.
-    async fn decide(&self, id: &str, decision: Decision, by: &UnixPeer, now: Timestamp) -> Result<Approval, Refused> {
+    pub(super) async fn decide(
+        &self,
+        id: &str,
+        decision: Decision,
+        (by, via): (&UnixPeer, Via),
+        now: Timestamp,
+    ) -> Result<Approval, Refused> {
         let admin = store::Admin { uid: by.uid.ok_or(Refused::Nameless)?, user: by.user.clone() };
         let _one = self.deciding.lock().await;
         let approval = self.store.approval(id).await?.ok_or_else(|| Refused::Unknown(id.to_owned()))?;
@@ -119,13 +124,13 @@ impl Admin {
         }
         let word = match decision {
             Decision::Approve(_) if is_own(&approval, &admin) => {
-                self.record(&approval, by, Word::Refused(&Refused::Own.to_string())).await?;
+                self.record(&approval, (by, via), Word::Refused(&Refused::Own.to_string())).await?;
                 return Err(Refused::Own);
             }
             Decision::Approve(until) => Word::Approve(until),
             Decision::Reject => Word::Reject,
         };
-        self.record(&approval, by, word).await?;
+        self.record(&approval, (by, via), word).await?;
         let refused = match self.store.decide(id, decision, admin, now).await {
             Ok(Some(approval)) => return Ok(approval),
             // The caller was faster: he used up what was approved before.
@@ -133,13 +138,13 @@ impl Admin {
             Err(error) => error.into(),
         };
         // The record before this one says what did not happen.
-        self.record(&approval, by, Word::Refused(&refused.to_string())).await?;
+        self.record(&approval, (by, via), Word::Refused(&refused.to_string())).await?;
         Err(refused)
     }
 
-    async fn record(&self, approval: &Approval, by: &UnixPeer, word: Word<'_>) -> Result<(), Unwritten> {
+    async fn record(&self, approval: &Approval, (by, via): (&UnixPeer, Via), word: Word<'_>) -> Result<(), Unwritten> {
         let Approval { id, principal, summary, record, .. } = approval;
-        self.audit.approval(&ApprovalEvent { word, id, principal, summary, call: record, by }).await
+        self.audit.approval(&ApprovalEvent { word, id, principal, summary, call: record, by, via }).await
     }
 }
 
@@ -180,7 +185,6 @@ mod tests {
     use http_body_util::BodyExt;
     use serde_json::Value;
 
-    use super::super::PolicyNow;
     use super::*;
     use crate::audit::{Level, Levels, OnFailure, Rotate, Settings, SyncPolicy};
     use crate::store::{Ask, Settled};
@@ -234,8 +238,7 @@ mod tests {
         let store = Store::open(directory).unwrap();
         let settled = store.settle(ask(), now).await.unwrap();
         let Settled::Pending { id } = settled else { panic!("{settled:?}") };
-        let now = PolicyNow { generation: 1, sha256: String::new(), since: Timestamp::UNIX_EPOCH };
-        (Admin::new(store, audit.clone(), Feed::new(now, 0)), audit, id)
+        (Admin::new(store, audit.clone()), audit, id)
     }
 
     fn ask() -> Ask {

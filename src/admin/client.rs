@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::wire::{Failure, List, Shown};
+use super::wire::{Failure, LINK, Link, List, Shown};
 use crate::store::parse_id;
 
 /// How long the gate may take; it answers at once unless its disk hangs.
@@ -80,6 +80,14 @@ impl Client {
     pub async fn reject(&self, id: &str) -> Result<Shown, ClientError> {
         let id = parse_id(id).ok_or_else(|| ClientError::NoId(id.to_owned()))?;
         self.ask(Method::POST, &format!("/approvals/{id}/reject")).await
+    }
+
+    /// A token that opens a session of the console once, for whoever asks.
+    ///
+    /// # Errors
+    /// If the gate refuses, or does not say.
+    pub async fn console_token(&self) -> Result<String, ClientError> {
+        self.ask::<Link>(Method::POST, LINK).await.map(|link| link.token)
     }
 
     async fn ask<T: DeserializeOwned>(&self, method: Method, target: &str) -> Result<T, ClientError> {

@@ -7,10 +7,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::sync::watch;
 
 use super::exposition::Exposition;
 use super::tally::Tally;
-use crate::audit::{Follower, Stats};
+use super::view::{Severity, View};
+use crate::audit::{Follower, Line, Stats};
 use crate::runtime::Watch;
 
 /// How much of the journal's past is read at start, in bytes: some thousand calls.
@@ -22,7 +24,11 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// What the journal says, as far as it has been read. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Feed(Arc<Mutex<State>>);
+pub struct Feed {
+    state: Arc<Mutex<State>>,
+    /// One more with everything that there is to show.
+    changes: Arc<watch::Sender<u64>>,
+}
 
 /// The policy in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +45,7 @@ pub struct PolicyNow {
 #[derive(Debug)]
 pub(super) struct State {
     tally: Tally,
+    pub(super) view: View,
     pub(super) policy: PolicyNow,
     /// Number of the first line that this run of the gate writes.
     first: u64,
@@ -55,8 +62,9 @@ impl Feed {
     /// Knows nothing yet. `first` is the number of the first line that this run of the gate writes: what is older counts in
     /// no metric.
     pub fn new(policy: PolicyNow, first: u64) -> Self {
-        let tally = Tally::default();
-        Self(Arc::new(Mutex::new(State { tally, policy, first, next: None, read: 0, skipped: 0, trouble: None })))
+        let (tally, view) = (Tally::default(), View::default());
+        let state = State { tally, view, policy, first, next: None, read: 0, skipped: 0, trouble: None };
+        Self { state: Arc::new(Mutex::new(state)), changes: Arc::default() }
     }
 
     /// Reads the journal until told to drain.
@@ -65,6 +73,11 @@ impl Feed {
             () = self.read_on(journal) => {}
             () = drain.signaled() => {}
         }
+    }
+
+    /// Tells of everything that there is to show.
+    pub(super) fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     async fn read_on(&self, journal: PathBuf) {
@@ -83,7 +96,10 @@ impl Feed {
         let mut in_a_row = 0;
         loop {
             let line = follower.next().await?;
-            self.state().add(line.seq, line.record().as_ref());
+            let record = line.record();
+            if self.state().add(&line, record.as_ref()) {
+                self.changes.send_modify(|count| *count += 1);
+            }
             in_a_row += 1;
             if in_a_row % YIELD == 0 {
                 tokio::task::yield_now().await;
@@ -93,26 +109,27 @@ impl Feed {
 
     /// What is known. Held for moments only.
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl State {
-    /// Takes in one line.
-    fn add(&mut self, seq: Option<u64>, record: Option<&Value>) {
+    /// Takes in one line, and says whether there is anything new to show.
+    fn add(&mut self, line: &Line, record: Option<&Value>) -> bool {
         self.trouble = None;
-        let Some(seq) = seq else { return };
+        let Some(seq) = line.seq else { return false };
         if seq >= self.first {
             let expected = self.next.unwrap_or(self.first).max(self.first);
             self.skipped += seq.saturating_sub(expected);
             self.read += 1;
         }
         self.next = Some(seq + 1);
-        let Some(record) = record else { return };
+        let Some(record) = record else { return false };
         if seq >= self.first {
             self.tally.add(record);
             self.reloaded(record);
         }
+        self.view.add(record, &line.bytes)
     }
 
     fn reloaded(&mut self, record: &Value) {
@@ -135,6 +152,10 @@ impl State {
     /// Writes all metrics.
     pub(super) fn write(&self, stats: &Stats, out: &mut Exposition) {
         self.tally.write(out);
+        let severities =
+            Severity::ALL.map(|severity| ([("severity", severity.word())], self.view.open_findings(severity)));
+        out.family("tidewaiter_findings_open", "Findings that are not closed.", "gauge", severities);
+        out.gauge("tidewaiter_launches_open", "Launches that are being watched.", self.view.open_launches());
         out.gauge("tidewaiter_policy_generation", "Generation of the policy in force.", self.policy.generation);
         let since = self.policy.since.as_second();
         out.gauge("tidewaiter_policy_loaded_timestamp_seconds", "Since when that policy is in force.", since);

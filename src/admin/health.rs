@@ -82,12 +82,15 @@ pub(super) fn health(health: &Health) -> Response<Full<Bytes>> {
     with_type(status, "application/json", body)
 }
 
-/// The answer to `GET /metrics`.
-pub(super) fn metrics(audit: &Audit, feed: &Feed) -> Response<Full<Bytes>> {
+/// The answer to `GET /metrics`; how many approvals wait is left out where the index cannot be read.
+pub(super) fn metrics(audit: &Audit, feed: &Feed, waiting: Option<usize>) -> Response<Full<Bytes>> {
     // Before the lock: nothing waits for it while it is asked, and the reader may only have come further since.
     let stats = audit.stats();
     let mut out = Exposition::default();
     feed.state().write(&stats, &mut out);
+    if let Some(waiting) = waiting {
+        out.gauge("tidewaiter_approvals_open", "Calls that wait for an admin.", waiting);
+    }
     with_type(StatusCode::OK, EXPOSITION, out.into_text().into_bytes())
 }
 

@@ -11,13 +11,19 @@ mod serve;
 mod exposition;
 mod feed;
 mod tally;
+mod view;
+// What people look at.
+mod web;
 // What goes over the wire.
 mod wire;
 // The command line's side.
 mod client;
 
+/// File of the key that seals sessions of the console, in the directory of the host's keys.
+pub const KEY: &str = "console.key";
+
 pub use approvals::Admin;
 pub use client::{Client, ClientError};
 pub use feed::{Feed, PolicyNow};
-pub use serve::{bind, serve};
+pub use serve::{Desk, bind, bind_console};
 pub use wire::{By, MAX_VALID, Shown, VALID};

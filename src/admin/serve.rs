@@ -1,10 +1,17 @@
-//! The admin socket itself.
+//! The admin doors themselves: a socket, and a port on loopback if there is to be one.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use axum::Router;
+use axum::body::Body;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -12,8 +19,11 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
+use tower::ServiceExt as _;
 
-use super::Admin;
+use super::web::{Lasting, Sessions, Visitor, Web, router};
+use super::{Admin, Feed};
+use crate::audit::Audit;
 use crate::listen::{Accepted, Address, BindError, Door, Settings};
 use crate::peer::{Lookup, Peer};
 use crate::runtime::Watch;
@@ -21,14 +31,21 @@ use crate::runtime::Watch;
 /// Only its owner, the user that the gate runs as, and root.
 const MODE: u32 = 0o600;
 
-/// Connections at once. An admin types slower than that.
-const CONNECTIONS: usize = 16;
+/// Connections at once, per door. A page takes three, and one for as long as it is looked at.
+const CONNECTIONS: usize = 32;
 
-/// How long one connection may take: it carries one request without a body.
+/// How long one connection may take: it carries one request.
 const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Largest head, in bytes.
 const MAX_HEAD: usize = 16 * 1024;
+
+/// What is served to admins, at whichever door. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Desk {
+    router: Router,
+    lookup: Arc<Lookup>,
+}
 
 /// Opens the admin socket.
 ///
@@ -39,46 +56,74 @@ pub fn bind(path: &Path) -> Result<Door, BindError> {
     Door::bind(&Settings { name: "admin".to_owned(), address })
 }
 
-/// Serves admins until told to drain.
-pub async fn serve(door: Door, admin: Arc<Admin>, lookup: Arc<Lookup>, drain: Watch) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut open = JoinSet::new();
-    let mut drained = std::pin::pin!(drain.signaled());
-    loop {
-        let next = async {
-            let place = Arc::clone(&places).acquire_owned().await;
-            (place, door.accept().await)
-        };
-        tokio::select! {
-            () = &mut drained => break,
-            (place, accepted) = next => {
-                let (admin, lookup) = (Arc::clone(&admin), Arc::clone(&lookup));
-                open.spawn(async move {
-                    let _place = place;
-                    if timeout(DEADLINE, converse(&admin, &lookup, accepted)).await.is_err() {
-                        tracing::warn!("a connection to the admin socket took too long and is cut");
-                    }
-                });
-            }
-            Some(_ended) = open.join_next() => {}
-        }
-    }
-    drop(door);
-    while open.join_next().await.is_some() {}
+/// Opens the port of the console.
+///
+/// # Errors
+/// If somebody listens there, or the kernel refuses.
+pub fn bind_console(address: SocketAddr) -> Result<Door, BindError> {
+    Door::bind(&Settings { name: "console".to_owned(), address: Address::Tcp(address) })
 }
 
-async fn converse(admin: &Admin, lookup: &Lookup, accepted: Accepted) {
-    let peer = match lookup.identify(&accepted.stream, accepted.remote).await {
-        Peer::Unix(peer) => peer,
-        Peer::Tcp(_) | Peer::Tls(_) => return,
-    };
-    let answer = service_fn(|request| {
-        let (admin, peer) = (admin, peer.as_ref());
-        async move { Ok::<_, Infallible>(admin.answer(&request, peer, Timestamp::now()).await) }
-    });
-    let mut server = http1::Builder::new();
-    server.keep_alive(false).header_read_timeout(None).max_buf_size(MAX_HEAD);
-    if let Err(error) = server.serve_connection(TokioIo::new(accepted.stream), answer).await {
-        tracing::debug!(%error, "a connection to the admin socket broke off");
+impl Desk {
+    /// What admins may see and do; `key` seals their sessions.
+    pub fn new(admin: Admin, audit: Audit, feed: Feed, key: [u8; 32], lookup: Arc<Lookup>, drain: Watch) -> Self {
+        let sessions = Sessions::new(key, Timestamp::now());
+        Self { router: router(Arc::new(Web::new(admin, audit, feed, sessions, drain))), lookup }
+    }
+
+    /// Serves admins at a door until told to drain.
+    pub async fn serve(self, door: Door, drain: Watch) {
+        let places = Arc::new(Semaphore::new(CONNECTIONS));
+        let mut open = JoinSet::new();
+        let mut drained = pin!(drain.signaled());
+        loop {
+            let next = async {
+                let place = Arc::clone(&places).acquire_owned().await;
+                (place, door.accept().await)
+            };
+            tokio::select! {
+                () = &mut drained => break,
+                (place, accepted) = next => {
+                    let desk = self.clone();
+                    open.spawn(async move {
+                        let _place = place;
+                        desk.converse(accepted).await;
+                    });
+                }
+                Some(_ended) = open.join_next() => {}
+            }
+        }
+        drop(door);
+        while open.join_next().await.is_some() {}
+    }
+
+    async fn converse(self, accepted: Accepted) {
+        let visitor = match self.lookup.identify(&accepted.stream, accepted.remote).await {
+            Peer::Unix(peer) => Visitor::Socket(Arc::new(*peer)),
+            Peer::Tcp(_) => Visitor::Loopback,
+            Peer::Tls(_) => return,
+        };
+        let lasting = Lasting::default();
+        let answer = service_fn(|mut request: Request<Incoming>| {
+            request.extensions_mut().insert(visitor.clone());
+            request.extensions_mut().insert(lasting.clone());
+            let router = self.router.clone();
+            async move {
+                match router.oneshot(request.map(Body::new)).await {
+                    Ok(response) => Ok::<_, Infallible>(response),
+                }
+            }
+        });
+        let mut server = http1::Builder::new();
+        server.keep_alive(false).header_read_timeout(None).max_buf_size(MAX_HEAD);
+        let mut connection = pin!(server.serve_connection(TokioIo::new(accepted.stream), answer));
+        let ended = match timeout(DEADLINE, &mut connection).await {
+            Ok(ended) => ended,
+            Err(_late) if lasting.0.load(Ordering::Relaxed) => connection.await,
+            Err(_late) => return tracing::warn!("a connection to an admin door took too long and is cut"),
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%error, "a connection to an admin door broke off");
+        }
     }
 }

@@ -52,6 +52,15 @@ pub(super) struct List {
     pub(super) approvals: Vec<Shown>,
 }
 
+/// Where a link to the console is asked for.
+pub(super) const LINK: &str = "/console-link";
+
+/// The answer to `POST /console-link`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Link {
+    pub(super) token: String,
+}
+
 /// The answer to whatever did not work.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Failure {

@@ -1,6 +1,7 @@
 //! The composition root: opens the journal, binds every door, owns every task, maps signals.
 
 mod certificates;
+mod desk;
 mod reload;
 
 pub use reload::Setup;
@@ -16,8 +17,8 @@ use tower::limit::GlobalConcurrencyLimitLayer;
 use tower::{Service, ServiceBuilder, ServiceExt};
 
 use self::certificates::Certificates;
+use self::desk::Behind;
 use self::reload::{Part, Reloader};
-use crate::admin::{self, Admin, Feed, PolicyNow};
 use crate::audit::{Audit, Follower, LifecycleEvent, OpenError};
 use crate::config::Config;
 use crate::engine::{self, Dialer, Inspect};
@@ -58,6 +59,9 @@ pub enum RunError {
     /// A door cannot be opened.
     #[error(transparent)]
     Door(#[from] BindError),
+    /// The console could not tell who is before it.
+    #[error("cannot use the console's key: {0}")]
+    Key(std::io::Error),
     /// It would call itself for ever.
     #[error(
         "the door '{door}' is the engine's own socket, {path}; let the engine listen elsewhere (tidewaiter install)"
@@ -85,7 +89,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     }
     // Doors first: a second gate on the same socket must fail before it touches the journal.
     let doors = config.doors.iter().map(Door::bind).collect::<Result<Vec<_>, _>>()?;
-    let admin_door = config.admin.as_deref().map(admin::bind).transpose()?;
+    let admin_doors = desk::doors(&config)?;
     no_loop(&config.engine, &doors)?;
     let (audit, opened) = Audit::open(config.audit.clone())?;
     tracing::info!(healed = opened.healed, crashed = opened.crashed, "journal open");
@@ -120,15 +124,9 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         open.spawn(keep(door, gate, lookup, drain, config.limits.connections));
     }
 
-    if let (Some(door), Some(path)) = (admin_door, &config.admin) {
-        let address = format!("unix://{}", path.display());
-        audit.lifecycle(LifecycleEvent::Listen { door: door.name().to_owned(), address }).await;
-        open.spawn(tell_trouble(audit.clone(), door.name().to_owned(), door.trouble()));
-        let feed = Feed::new(policy_now(&config), opened.first);
-        let admin = Arc::new(Admin::new(gate.store.clone(), audit.clone(), feed.clone()));
-        open.spawn(feed.follow(config.audit.journal.clone(), drain.clone()));
-        open.spawn(admin::serve(door, admin, Arc::clone(&lookup), drain));
-    }
+    let behind = Behind { config: &config, store: &gate.store, audit: &audit, lookup: &lookup, first: opened.first };
+    behind.serve(admin_doors, &mut open, &drain).await?;
+    drop(drain);
 
     let parts = parts(&config, &audit, &gate, an0693);
     let mut reloader = Reloader::new(setup, audit.clone(), parts);
@@ -172,11 +170,6 @@ async fn until_told(termination: &mut Termination, audit: &Audit, reloader: &mut
     let drain = reloader.config().limits.drain;
     runtime::notify::stopping(drain + CLOSING + DELIVERING);
     drain
-}
-
-fn policy_now(config: &Config) -> PolicyNow {
-    let policy = &config.policy;
-    PolicyNow { generation: policy.generation(), sha256: policy.sha256().to_string(), since: jiff::Timestamp::now() }
 }
 
 /// A socket that was handed over shows its path only now. `/var/run` leads to `/run` nearly everywhere.

@@ -160,7 +160,7 @@ struct Changes {
 impl Changes {
     fn between(old: &Config, new: &Config) -> Self {
         // Taken apart whole: no setting can be added without saying here what a reload makes of it.
-        let Config { engine, doors, policy, audit, state, sinks, admin, limits } = new;
+        let Config { engine, doors, policy, audit, state, sinks, admin, console, limits } = new;
         let audit::Settings { journal, keys: _, levels, sync, on_failure, rotate, capacity: _ } = audit;
         let Limits { connections, calls, body: _, headers: _, head_timeout: _, body_timeout: _, drain: _ } = *limits;
         let fixed = [
@@ -170,7 +170,7 @@ impl Changes {
             ("audit.sync", *sync != old.audit.sync),
             ("audit.rotate", *rotate != old.audit.rotate),
             ("sink", *sinks != old.sinks),
-            ("admin", *admin != old.admin),
+            ("admin", *admin != old.admin || *console != old.console),
             ("state.directory", *state != old.state),
             ("limits.connections", connections != old.limits.connections),
             ("limits.calls", calls != old.limits.calls),

@@ -25,8 +25,10 @@ pub struct ApprovalEvent<'a> {
     pub summary: &'a str,
     /// Id of the record of the call that asked.
     pub call: &'a str,
-    /// The admin, as the kernel knows whoever is on the admin socket.
+    /// The admin, as the kernel knows whoever is on the admin socket, or asked there for the link to the console.
     pub by: &'a UnixPeer,
+    /// The way in which it was said.
+    pub via: Via,
 }
 
 /// An admin's word, or why it does not count.
@@ -38,6 +40,15 @@ pub enum Word<'a> {
     Reject,
     /// Nothing is decided, and why.
     Refused(&'a str),
+}
+
+/// How an admin speaks to the gate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Via {
+    /// By the command line.
+    CommandLine,
+    /// By a page of the console.
+    Console,
 }
 
 /// Renders the record's content.
@@ -62,6 +73,11 @@ pub(super) fn render(event: &ApprovalEvent<'_>, time: Timestamp, host: &str, red
         o.text("summary", event.summary, TEXT);
         o.text("call", event.call, TEXT);
     });
+    let via = match event.via {
+        Via::CommandLine => "command-line",
+        Via::Console => "console",
+    };
+    object.text("via", via, TEXT);
     object.object("by", |o| unix_peer(o, event.by, redactor));
     out
 }

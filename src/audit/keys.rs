@@ -45,6 +45,14 @@ impl Keys {
     }
 }
 
+/// Reads a key of 32 bytes from the keys directory, and makes it if it is missing.
+///
+/// # Errors
+/// If it cannot be read or written, or others could.
+pub fn host_key(directory: &Path, name: &str) -> io::Result<[u8; KEY]> {
+    read_or_make(&directory.join(name))
+}
+
 fn read_or_make(path: &Path) -> io::Result<[u8; KEY]> {
     match OpenOptions::new().read(true).custom_flags(libc_nofollow()).open(path) {
         Ok(mut file) => {

@@ -31,11 +31,11 @@ mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use approval::{ApprovalEvent, Word};
+pub use approval::{ApprovalEvent, Via, Word};
 pub use file::writer;
 pub use follow::{Follower, Line};
 pub use journal::{Audit, OpenError, Opened, Stats, Streaming, Unwritten};
-pub use keys::public_key_file;
+pub use keys::{host_key, public_key_file};
 pub use lifecycle::{LifecycleEvent, ReloadResult, ReloadTrigger};
 pub use pending::{CallFacts, Ended, Outcome, Pending, RecordId};
 pub use recorded::{Calls, Entry, Recorded, Unreplayable, known_of};

@@ -83,8 +83,8 @@ fn decide(gate: Gate, json: bool, decide: impl AsyncFnOnce(Client) -> Result<Sho
 }
 
 fn ask(gate: Gate, ask: impl AsyncFnOnce(Client) -> Result<(), ClientError>) -> ExitCode {
-    let socket = match config::admin_socket(gate.config, &Host::current()) {
-        Ok(socket) => socket,
+    let socket = match config::admin_doors(gate.config, &Host::current()) {
+        Ok(doors) => doors.socket,
         Err(reports) => {
             print::reports(&reports);
             print::error(check::count(&reports));
@@ -100,7 +100,7 @@ fn ask(gate: Gate, ask: impl AsyncFnOnce(Client) -> Result<(), ClientError>) -> 
     }
 }
 
-fn block_on(asked: impl Future<Output = Result<(), ClientError>>) -> Result<(), String> {
+pub(super) fn block_on<T>(asked: impl Future<Output = Result<T, ClientError>>) -> Result<T, String> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("cannot start the runtime: {error}"))?;
     runtime.block_on(asked).map_err(|error| error.to_string())

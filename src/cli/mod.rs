@@ -5,6 +5,7 @@
 mod approve;
 mod check;
 mod compat;
+mod console;
 mod doctor;
 mod explain;
 mod export;
@@ -75,6 +76,8 @@ enum Command {
     Approve(approve::Approve),
     /// Refuse a call that waits for approval, or take an approval back.
     Reject(approve::Reject),
+    /// Print a link to the console, good once and for five minutes.
+    Console(console::Args),
     /// Look after the index of who made what.
     Store(store::Args),
     /// Look for ways around the gate on this host; exit 1 if there is one.
@@ -156,6 +159,7 @@ pub fn main() -> ExitCode {
         Command::Replay(replay) => replay::run(&replay),
         Command::Approve(approve) => approve::approve(approve),
         Command::Reject(reject) => approve::reject(reject),
+        Command::Console(args) => console::run(args),
         Command::Store(args) => store::run(args),
         Command::Doctor(args) => doctor::run(args),
         Command::Install(args) => install::run(&args, install::Way::In),

@@ -66,15 +66,26 @@ pub(super) fn engine(text: &str, base: &Path, is_tls: bool) -> Result<Engine, Ba
     }
 }
 
-/// Reads the address of the admin socket; a relative path starts from `base`.
-pub(super) fn admin(text: &str, base: &Path) -> Result<PathBuf, Bad> {
+/// Where admins come in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Admin {
+    Unix(PathBuf),
+    /// The console's port, on loopback.
+    Tcp(SocketAddr),
+}
+
+/// Reads the address of an admin door; a relative path starts from `base`.
+pub(super) fn admin(text: &str, base: &Path) -> Result<Admin, Bad> {
     match scheme(text) {
-        Some(("unix", rest)) => unix(rest, base),
-        Some(("tcp", _)) => Err(Bad::new(
-            "the admin socket over TCP is not in this version: nobody could say who approves",
-            "write unix:// and a path",
-        )),
-        Some(_) | None => Err(unreadable(text, base, "unix:///run/tidewaiter/admin.sock")),
+        Some(("unix", rest)) => unix(rest, base).map(Admin::Unix),
+        Some(("tcp", rest)) => match tcp(rest)? {
+            address if address.ip().is_loopback() => Ok(Admin::Tcp(address)),
+            address => Err(Bad::new(
+                "the console is on loopback only: its pages are not encrypted",
+                format!("write \"tcp://127.0.0.1:{}\", and reach it by ssh -L", address.port()),
+            )),
+        },
+        Some(_) | None => Err(unreadable(text, base, "unix:///run/tidewaiter/admin.sock or tcp://127.0.0.1:9323")),
     }
 }
 

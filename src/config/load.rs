@@ -1,5 +1,6 @@
 //! Both files and the flags over them become a [`Config`], or a list of every mistake.
 
+use std::net::SocketAddr;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
@@ -145,18 +146,28 @@ fn places(draft: &Draft, host: &Host, reports: &mut Vec<Report>) -> Option<(Path
     both
 }
 
-/// Finds the admin socket of a running gate as [`load`] does, but for the policy.
+/// Where admins reach a gate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdminDoors {
+    /// The admin socket.
+    pub socket: PathBuf,
+    /// The console's port.
+    pub console: Option<SocketAddr>,
+}
+
+/// Finds the admin doors of a running gate as [`load`] does, but for the policy.
 ///
 /// # Errors
 /// Every mistake of the file, warnings included, or that no place is known.
-pub fn admin_socket(config: Option<PathBuf>, host: &Host) -> Result<PathBuf, Vec<Report>> {
+pub fn admin_doors(config: Option<PathBuf>, host: &Host) -> Result<AdminDoors, Vec<Report>> {
     let mut reports = Vec::new();
     let draft = read_config(&Flags { config, ..Flags::default() }, host, &mut reports);
     let place = draft.admin.or_else(|| host.admin());
     if place.is_none() && !broken(&reports) {
         reports.push(no_admin());
     }
-    place.filter(|_| !broken(&reports)).ok_or(reports)
+    let console = draft.console;
+    place.filter(|_| !broken(&reports)).map(|socket| AdminDoors { socket, console }).ok_or(reports)
 }
 
 struct Places {
@@ -188,6 +199,7 @@ fn assemble(draft: Draft, policy: Policy, places: Places) -> Config {
         },
         sinks: draft.sinks,
         admin: places.admin,
+        console: draft.console,
         state: places.state,
         limits,
     }
@@ -313,9 +325,11 @@ fn read_doors(flags: &Flags, host: &Host, draft: &Draft, reports: &mut Vec<Repor
     doors
 }
 
-/// The admin socket, where the file names one or the policy needs one: else nobody could approve.
+/// The admin socket, where the file names one, or something needs one: a policy, or nobody could approve; a console, or nobody
+/// could ask for a link to it.
 fn read_admin(host: &Host, draft: &Draft, policy: Option<&Policy>, reports: &mut Vec<Report>) -> Option<PathBuf> {
-    if draft.admin.is_some() || !policy.is_some_and(Policy::asks_approval) {
+    let needed = draft.console.is_some() || policy.is_some_and(Policy::asks_approval);
+    if draft.admin.is_some() || !needed {
         return draft.admin.clone();
     }
     let place = host.admin();
@@ -326,7 +340,7 @@ fn read_admin(host: &Host, draft: &Draft, policy: Option<&Policy>, reports: &mut
 }
 
 fn no_admin() -> Report {
-    let message = "no place for the admin socket, by which calls are approved: XDG_RUNTIME_DIR is not set";
+    let message = "no place for the admin socket: XDG_RUNTIME_DIR is not set";
     let help = "write [admin] address = \"unix:///path/of/admin.sock\"";
     whole(Path::new("tidewaiter.toml"), message.to_owned(), Some(help.to_owned()))
 }

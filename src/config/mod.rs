@@ -16,6 +16,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -23,7 +24,7 @@ use crate::policy::Policy;
 use crate::{audit, engine, listen, sink as sinks};
 
 pub use host::Host;
-pub use load::{Flags, Loaded, Records, Report, admin_socket, files, load, records};
+pub use load::{AdminDoors, Flags, Loaded, Records, Report, admin_doors, files, load, records};
 
 /// Everything the program runs by.
 #[derive(Debug, Clone)]
@@ -40,6 +41,8 @@ pub struct Config {
     pub sinks: Vec<sinks::Settings>,
     /// The admin socket, if there is to be one.
     pub admin: Option<PathBuf>,
+    /// The console's port on loopback, if there is to be one; the admin socket is there then too.
+    pub console: Option<SocketAddr>,
     /// State directory.
     pub state: PathBuf,
     /// Limits.

@@ -1,5 +1,6 @@
 //! The sections of `tidewaiter.toml`. Pure but for names of users and groups, which the host resolves, and the files of TLS.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -36,6 +37,7 @@ pub(super) struct Draft {
     pub(super) state: Option<PathBuf>,
     pub(super) admin: Option<PathBuf>,
     pub(super) sinks: Vec<sinks::Settings>,
+    pub(super) console: Option<SocketAddr>,
     pub(super) limits: Limits,
 }
 
@@ -53,6 +55,7 @@ impl Default for Draft {
             state: None,
             admin: None,
             sinks: Vec::new(),
+            console: None,
             limits: Limits::default(),
         }
     }
@@ -74,9 +77,8 @@ pub(super) fn read(source: &Source, base: &Path, host: &Host) -> (Draft, Vec<Dia
     if let Some(state) = file.table("state", &["directory"]) {
         draft.state = state.read("directory", "/var/lib/tidewaiter", |text| path(text, base)).map(|at| at.value);
     }
-    if let Some(admin) = file.table("admin", &["address"]) {
-        let address = admin.read("address", "unix:///run/tidewaiter/admin.sock", |text| address::admin(text, base));
-        draft.admin = address.map(|at| at.value);
+    if let Some(table) = file.table("admin", &["address"]) {
+        admin(&table, &problems, base, &mut draft);
     }
     if let Some(table) = file.table("limits", LIMITS) {
         limits(&table, &problems, &mut draft.limits);
@@ -245,6 +247,20 @@ fn audit(file: &Table<'_>, problems: &Problems, base: &Path, draft: &mut Draft) 
         // Smaller files would each hold little but their own checkpoints.
         set(&mut draft.rotate.size, bytes(&rotate, problems, "size", 1 << 20, 1 << 40));
         set(&mut draft.rotate.keep, rotate.count("keep", 1..=100_000));
+    }
+}
+
+/// One socket and one port at the most.
+fn admin(table: &Table<'_>, problems: &Problems, base: &Path, draft: &mut Draft) {
+    let example = "unix:///run/tidewaiter/admin.sock";
+    for At { value, span } in table.read_all("address", example, |text| address::admin(text, base)) {
+        let again = match value {
+            address::Admin::Unix(path) => draft.admin.replace(path).is_some(),
+            address::Admin::Tcp(address) => draft.console.replace(address).is_some(),
+        };
+        if again {
+            problems.error(span, Bad::new("[admin] has one socket and one port at the most", "remove one"));
+        }
     }
 }
 

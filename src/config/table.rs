@@ -106,6 +106,30 @@ impl<'a> Table<'a> {
         }
     }
 
+    /// A string, or a list of strings, that `read` understands.
+    pub(super) fn read_all<T>(
+        &self,
+        key: &str,
+        example: &str,
+        mut read: impl FnMut(&str) -> Result<T, Bad>,
+    ) -> Vec<At<T>> {
+        let Some(list) = self.entries.get(key).and_then(|value| value.get_ref().as_array()) else {
+            return self.read(key, example, read).into_iter().collect();
+        };
+        let mut all = Vec::new();
+        for value in list.iter() {
+            match value.get_ref().as_str().map(&mut read) {
+                Some(Ok(read)) => all.push(At { value: read, span: value.span() }),
+                Some(Err(bad)) => self.problems.error(value.span(), bad),
+                None => {
+                    let help = format!("write {key} = [\"{example}\"]");
+                    self.wrong::<T>(key, value, "a list of strings", &help);
+                }
+            }
+        }
+        all
+    }
+
     /// One word of a closed list.
     pub(super) fn word<T: Copy>(&self, key: &str, words: &[(&'static str, T)]) -> Option<At<T>> {
         let example = words.first().map_or("", |(word, _)| word);

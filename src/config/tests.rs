@@ -90,7 +90,9 @@ const MISTAKES: &[(&str, usize, &str)] = &[
     ("[sink.syslog]\nmin-severity = 'warning'", 2, "write one of: informational"),
     ("[sink.journald]\naddress = 'tcp://127.0.0.1:1'", 2, "is not an address known here"),
     ("[sink.journald]\ntls = {}", 2, "has no TLS"),
-    ("[admin]\naddress = 'tcp://127.0.0.1:9323'", 2, "the admin socket over TCP is not in this version"),
+    ("[admin]\naddress = 'tcp://192.0.2.7:9323'", 2, "the console is on loopback only"),
+    ("[admin]\naddress = ['unix:///a', 'unix:///b']", 2, "[admin] has one socket and one port at the most"),
+    ("[admin]\naddress = ['unix:///a', 1]", 2, "'address' in [admin] must be a list of strings, not integer"),
     ("policy = 'a'\npolicy = 'b'", 2, "duplicate key"),
     ("policy = ", 1, ""),
 ];
@@ -161,7 +163,7 @@ proptest! {
 
     #[test]
     fn a_tcp_door_is_on_loopback(ip in any::<std::net::IpAddr>(), port in any::<u16>()) {
-        let address = std::net::SocketAddr::new(ip, port);
+        let address = SocketAddr::new(ip, port);
         let read = address::door(&format!("tcp://{address}"), Path::new("/"), false);
         assert_eq!(read.is_ok(), ip.is_loopback());
     }
@@ -245,16 +247,29 @@ fn the_admin_socket_is_opened_where_it_is_named_or_needed() {
     let flags = Flags { policy: Some("p.toml".into()), ..Flags::default() };
     let as_root = Host { uid: 0, ..host.clone() };
     let of_user = directory.path().join("run/tidewaiter/admin.sock");
-    assert_eq!(admin_socket(None, &as_user).unwrap(), of_user);
-    assert_eq!(admin_socket(None, &as_root).unwrap(), Path::new("/run/tidewaiter/admin.sock"));
+    let admin_socket = |host: &Host| admin_doors(None, host).map(|doors| doors.socket);
+    assert_eq!(admin_socket(&as_user).unwrap(), of_user);
+    assert_eq!(admin_socket(&as_root).unwrap(), Path::new("/run/tidewaiter/admin.sock"));
     if host.uid == 0 {
         assert_eq!(admin(&load(&flags, &as_root).unwrap().config).unwrap(), "/run/tidewaiter/admin.sock");
     }
     let nowhere = Host { uid: 1000, runtime: None, ..host.clone() };
-    assert_eq!(admin_socket(None, &nowhere).unwrap_err().len(), 1);
+    assert_eq!(admin_socket(&nowhere).unwrap_err().len(), 1);
     write(&host.default_file, "[admin]\naddress = 'unix:///a/b.sock'", 0o644);
     assert_eq!(admin(&load(&Flags::default(), &host).unwrap().config).unwrap(), "/a/b.sock");
-    assert_eq!(admin_socket(None, &host).unwrap(), Path::new("/a/b.sock"));
+    assert_eq!(admin_socket(&host).unwrap(), Path::new("/a/b.sock"));
+    // A console needs the socket too: there the link to it is asked for.
+    write(&host.default_file, "[admin]\naddress = 'tcp://127.0.0.1:9323'", 0o644);
+    let doors = admin_doors(None, &as_user).unwrap();
+    let console = SocketAddr::from(([127, 0, 0, 1], 9323));
+    assert_eq!(doors, AdminDoors { socket: of_user.clone(), console: Some(console) });
+    if host.uid == 1000 || host.uid == 0 {
+        let config = load(&Flags::default(), &host).unwrap().config;
+        assert_eq!((config.admin.is_some(), config.console), (true, Some(console)));
+    }
+    write(&host.default_file, "[admin]\naddress = ['tcp://[::1]:1', 'unix:///a/b.sock']", 0o644);
+    let doors = admin_doors(None, &host).unwrap();
+    assert_eq!((doors.socket, doors.console.unwrap().to_string()), ("/a/b.sock".into(), "[::1]:1".to_owned()));
 }
 
 #[test]

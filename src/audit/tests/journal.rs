@@ -52,8 +52,15 @@ async fn an_admins_word_is_written_before_it_counts() {
     let (audit, _opened) = place.open();
     let Peer::Unix(by) = peer() else { panic!("a Unix peer") };
     let until = Timestamp::from_second(1_790_000_000).unwrap();
-    let event =
-        |word| ApprovalEvent { word, id: "7f3k", principal: "ci", summary: "ContainerCreate", call: "r", by: &by };
+    let event = |word| ApprovalEvent {
+        word,
+        id: "7f3k",
+        principal: "ci",
+        summary: "ContainerCreate",
+        call: "r",
+        by: &by,
+        via: Via::CommandLine,
+    };
     audit.approval(&event(Word::Approve(until))).await.unwrap();
     assert_eq!(audit.stats().syncs, 2, "at the start, and for it");
     audit.approval(&event(Word::Refused("no"))).await.unwrap();

@@ -1,0 +1,61 @@
+//! The doors for admins, and the desk behind them.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+
+use super::{RunError, tell_trouble};
+use crate::admin::{self, Admin, Desk, Feed, PolicyNow};
+use crate::audit::{self, Audit, LifecycleEvent};
+use crate::config::Config;
+use crate::listen::{BindError, Door};
+use crate::peer::Lookup;
+use crate::runtime::Watch;
+use crate::store::Store;
+
+/// Opens the doors for admins, each with where it is.
+pub(super) fn doors(config: &Config) -> Result<Vec<(Door, String)>, BindError> {
+    let socket = config.admin.as_deref().map(|path| Ok((admin::bind(path)?, format!("unix://{}", path.display()))));
+    let console = config.console.map(|address| Ok((admin::bind_console(address)?, format!("tcp://{address}"))));
+    socket.into_iter().chain(console).collect()
+}
+
+/// What admins see and do.
+#[derive(Debug)]
+pub(super) struct Behind<'a> {
+    pub(super) config: &'a Config,
+    pub(super) store: &'a Store,
+    pub(super) audit: &'a Audit,
+    pub(super) lookup: &'a Arc<Lookup>,
+    /// Number of the first record of this run.
+    pub(super) first: u64,
+}
+
+impl Behind<'_> {
+    /// Serves admins at their doors until told to drain. Without a door nothing reads the journal.
+    pub(super) async fn serve(
+        self,
+        doors: Vec<(Door, String)>,
+        open: &mut JoinSet<()>,
+        drain: &Watch,
+    ) -> Result<(), RunError> {
+        if doors.is_empty() {
+            return Ok(());
+        }
+        let Self { config, store, audit, lookup, first } = self;
+        let policy = &config.policy;
+        let (generation, sha256) = (policy.generation(), policy.sha256().to_string());
+        let feed = Feed::new(PolicyNow { generation, sha256, since: Timestamp::now() }, first);
+        let admin = Admin::new(store.clone(), audit.clone());
+        let key = audit::host_key(&config.audit.keys, admin::KEY).map_err(RunError::Key)?;
+        let desk = Desk::new(admin, audit.clone(), feed.clone(), key, Arc::clone(lookup), drain.clone());
+        open.spawn(feed.follow(config.audit.journal.clone(), drain.clone()));
+        for (door, address) in doors {
+            audit.lifecycle(LifecycleEvent::Listen { door: door.name().to_owned(), address }).await;
+            open.spawn(tell_trouble(audit.clone(), door.name().to_owned(), door.trouble()));
+            open.spawn(desk.clone().serve(door, drain.clone()));
+        }
+        Ok(())
+    }
+}
