@@ -53,9 +53,9 @@ pub(super) struct List {
 }
 
 /// Where a link to the console is asked for.
-pub(super) const LINK: &str = "/console-link";
+pub(super) const LINK: &str = "/link";
 
-/// The answer to `POST /console-link`.
+/// The answer to `POST /link`.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Link {
     pub(super) token: String,

@@ -10,9 +10,11 @@
 )]
 
 mod approve;
+mod browser;
 mod cases;
 mod check;
 mod cli;
+mod console;
 mod doctor;
 mod door;
 mod explain;

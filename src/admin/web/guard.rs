@@ -53,7 +53,8 @@ fn admit(web: &Web, request: &mut Request) -> Result<(), Refused> {
         return Err(Refused::Origin);
     }
     let path = request.uri().path();
-    if !path.starts_with("/console") || super::is_open(path) {
+    let is_page = path == "/console" || path.starts_with("/console/");
+    if !is_page || super::is_open(path) {
         return Ok(());
     }
     let person = match visitor {

@@ -1,5 +1,6 @@
 //! What the tests stand on: a real engine, the built gate, the Docker CLI, and bytes on a socket.
 
+pub(crate) mod browser;
 pub(crate) mod case;
 pub(crate) mod docker;
 pub(crate) mod engine;
