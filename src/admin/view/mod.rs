@@ -71,13 +71,21 @@ impl View {
 
     /// A call that made a container, or did something to one that is known.
     fn launched(&mut self, call: &Call) {
-        let Some(id) = &call.container else { return };
         if let Some(launch) = Launch::made_by(call) {
-            self.launches.insert(id.clone(), launch);
-            self.forget_old();
-        } else if let Some(launch) = self.launches.get_mut(id) {
+            self.launches.insert(launch.id.clone(), launch);
+            return self.forget_old();
+        }
+        let id = call.container.clone().or_else(|| self.named(call.name.as_deref()?));
+        if let Some(launch) = id.and_then(|id| self.launches.get_mut(&id)) {
             launch.touched(call);
         }
+    }
+
+    /// The id of what a call names otherwise: the newest of a name, or what begins like it. Not all calls are looked up.
+    fn named(&self, name: &str) -> Option<String> {
+        let named = self.launches.values().filter(|launch| launch.name == name.trim_start_matches('/'));
+        let newest = named.max_by_key(|launch| launch.began).or_else(|| self.launch(name));
+        newest.map(|launch| launch.id.clone())
     }
 
     /// What the watch says of a launch.

@@ -45,12 +45,14 @@ fn names(launch: &Launch) -> Vec<&str> {
 
 #[test]
 fn a_launch_is_told_by_the_gates_own_calls_where_nothing_watches() {
+    let mut by_name = call("end", 9, "ContainerDelete", 204);
+    by_name["container"] = json!({"name": "web"});
     let view = view(&[
         call("create", 0, "ContainerCreate", 201),
         call("refused", 1, "ContainerStart", 403),
         call("start", 2, "ContainerStart", 204),
         call("exec", 5, "ContainerExec", 201),
-        call("end", 9, "ContainerDelete", 204),
+        by_name,
     ]);
     let launch = view.launch("0123456789ab").unwrap();
     assert_eq!(names(launch), ["create", "start", "exec", "destroy"]);
