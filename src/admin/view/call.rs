@@ -69,7 +69,11 @@ impl Call {
         if operation == "SystemPing" && act == Act::Allowed && fired.is_empty() {
             return None;
         }
-        let subject = ["/image/reference", "/container/name", "/container/id", "/request/target"];
+        let of_image = operation == "ContainerCreate" || operation.starts_with("Image");
+        let subject = match of_image {
+            true => ["/image/reference", "/container/name", "/container/id", "/request/target"],
+            false => ["/container/name", "/container/id", "/image/reference", "/request/target"],
+        };
         Some(Self {
             id: at("/id")?,
             time,
@@ -77,7 +81,7 @@ impl Call {
             is_admin: record.pointer("/principal/admin").and_then(Value::as_bool).unwrap_or_default(),
             who: who(record),
             operation,
-            subject: subject.into_iter().find_map(at).unwrap_or_default(),
+            subject: subject.into_iter().find_map(at).map(short).unwrap_or_default(),
             act,
             fired,
             status: record.pointer("/outcome/status").and_then(Value::as_u64),
@@ -110,6 +114,14 @@ impl Act {
             Self::Observed => "observed",
             Self::Crashed => "crashed",
         }
+    }
+}
+
+/// The full id of a container as Docker shows it, and whatever else as it is.
+fn short(text: String) -> String {
+    match text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        true => text.chars().take(12).collect(),
+        false => text,
     }
 }
 

@@ -9,7 +9,7 @@ use super::{Call, cut, text, time};
 const ARGUMENTS: usize = 24;
 
 /// What happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::admin) enum What {
     Create,
     Start,
@@ -18,11 +18,12 @@ pub(in crate::admin) enum What {
     Network,
     Dns,
     End,
+    #[default]
     Other,
 }
 
 /// One moment of a launch.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(in crate::admin) struct Entry {
     pub(in crate::admin) at: Timestamp,
     pub(in crate::admin) what: What,

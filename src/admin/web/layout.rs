@@ -10,6 +10,8 @@ const MARGIN: i64 = 200;
 const WHOLE: i64 = 10_000;
 /// Most ticks on an axis.
 const TICKS: i64 = 5;
+/// Least distance of two moments at a glance, in hundredths of a percent.
+const APART: i64 = 450;
 
 /// One moment.
 #[derive(Debug)]
@@ -17,8 +19,15 @@ pub(super) struct Row<'a> {
     pub(super) entry: &'a Entry,
     /// `+0.012 s`.
     pub(super) offset: String,
+    /// Place on the axis, in hundredths of a percent.
+    place: i64,
+}
+
+impl Row<'_> {
     /// Place on the axis, in percent.
-    pub(super) x: String,
+    pub(super) fn x(&self) -> String {
+        percent(self.place)
+    }
 }
 
 /// A timeline.
@@ -41,7 +50,23 @@ impl<'a> Timeline<'a> {
         let few = [What::Create, What::Start, What::Process, What::Network, What::End];
         let mut entries: Vec<&Entry> = few.into_iter().filter_map(|what| launch.first(what)).collect();
         entries.sort_by_key(|entry| entry.at);
-        Self::new(entries, launch.zero())
+        let mut brief = Self::new(entries, launch.zero());
+        brief.spread();
+        brief
+    }
+
+    /// Moves apart what would lie on one another, no further than it takes: a glance must tell them apart.
+    fn spread(&mut self) {
+        let mut least = MARGIN;
+        for row in &mut self.rows {
+            row.place = row.place.max(least);
+            least = row.place + APART;
+        }
+        let mut most = WHOLE - MARGIN;
+        for row in self.rows.iter_mut().rev() {
+            row.place = row.place.min(most);
+            most = row.place - APART;
+        }
     }
 
     fn new(entries: Vec<&'a Entry>, zero: Timestamp) -> Self {
@@ -57,7 +82,7 @@ impl<'a> Timeline<'a> {
         });
         let row = |entry: &'a Entry| {
             let at = micros(entry.at);
-            Row { entry, offset: offset(at), x: percent(axis.place(at)) }
+            Row { entry, offset: offset(at), place: axis.place(at) }
         };
         Self { rows: entries.into_iter().map(row).collect(), ticks: axis.ticks(), life }
     }
@@ -93,7 +118,11 @@ impl Axis {
         let Some(step) = seconds.chain(minutes).find(|step| span / step < TICKS) else { return Vec::new() };
         let from = self.first.div_euclid(step) + i64::from(self.first.rem_euclid(step) != 0);
         let ticks = (from..).map(|count| count * step).take_while(|at| *at <= self.last);
-        ticks.map(|at| (percent(self.place(at)), if at == 0 { "start".to_owned() } else { offset(at) })).collect()
+        ticks
+            .map(|at| {
+                (percent(self.place(at)), if at == 0 { "start".to_owned() } else { offset(at).replace(".00 s", " s") })
+            })
+            .collect()
     }
 }
 
@@ -133,6 +162,19 @@ mod tests {
             (-7_260_000_000, "−2 h 01 min"),
         ] {
             assert_eq!(offset(micros), wanted);
+        }
+    }
+
+    #[test]
+    fn at_a_glance_nothing_lies_on_another() {
+        let entry = |at: i64| (Timestamp::from_microsecond(at).unwrap(), What::Process);
+        for moments in [[0, 1, 2, 3], [0, 97, 98, 100], [0, 50, 51, 100]] {
+            let entries = moments.map(entry).map(|(at, what)| Entry { at, what, ..Entry::default() });
+            let mut timeline = Timeline::new(entries.iter().collect(), Timestamp::UNIX_EPOCH);
+            timeline.spread();
+            let places: Vec<i64> = timeline.rows.iter().map(|row| row.place).collect();
+            assert!(places.windows(2).all(|two| two[1] - two[0] >= APART), "{places:?}");
+            assert!(places[0] >= MARGIN && places[3] <= WHOLE - MARGIN, "{places:?}");
         }
     }
 
