@@ -6,7 +6,7 @@ SEED ?= 1
 
 MUSL = $(shell uname -m)-unknown-linux-musl
 
-.PHONY: help run build test ocsf engines podman lint fmt bench fuzz deny deb static sbom takeover setup clean
+.PHONY: help run build test ocsf engines podman browser picture promtool lint fmt bench fuzz deny deb static sbom takeover setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -46,6 +46,28 @@ podman: setup ## Run what judges requests against Podman's Docker-compatible soc
 	TIDEWAITER_TEST_TABLES=$(TABLES) tests/podman.sh with \
 		cargo test --locked --test it -- --show-output --ignored --test-threads=1 on_podman
 	tests/engines.sh compare $(TABLES)
+
+# The browser tests' own checker of accessibility; it runs in the page and has no part in the program.
+AXE = target/browser/node_modules/axe-core/axe.min.js
+
+$(AXE):
+	@command -v npm >/dev/null || tests/engine.sh install npm
+	mkdir -p target/browser
+	npm install --prefix target/browser --no-save --no-audit --no-fund --ignore-scripts axe-core@4.14.1
+
+browser: setup $(AXE) ## Look at the console in a headless Chromium (installed if missing; needs npm's registry once)
+	@command -v chromium >/dev/null || tests/engine.sh install chromium
+	TIDEWAITER_AXE=$(CURDIR)/$(AXE) tests/engine.sh with \
+		cargo test --locked --test it -- --include-ignored --test-threads=1 --skip picture browser:: console::
+
+picture: setup ## Make the picture of a launch in the README anew
+	@command -v chromium >/dev/null || tests/engine.sh install chromium
+	TIDEWAITER_PICTURE=$(CURDIR)/examples/console.png tests/engine.sh with \
+		cargo test --locked --test it -- --ignored picture_of_a_launch
+
+promtool: setup ## Have Prometheus' own tool check metrics, alerts and dashboard (installed if missing)
+	@command -v promtool >/dev/null || tests/engine.sh install prometheus
+	tests/engine.sh with cargo test --locked --test it -- --include-ignored metrics::
 
 lint: ## Check format, clippy and the shell scripts; warnings are errors
 	cargo fmt --check

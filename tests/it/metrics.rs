@@ -1,7 +1,9 @@
 //! `/metrics` and `/health` on the admin door, held against the journal and against Prometheus' own tools.
 
 use std::collections::BTreeMap;
+use std::io::Write;
 use std::path::Path;
+use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
@@ -149,4 +151,78 @@ fn health_says_which_policy_is_in_force() {
     let judged =
         eventually("a call is recorded", || gate.records().into_iter().find(|record| record["kind"] == "call"));
     assert_eq!(health["policy"]["sha256"], judged["policy"]["sha256"]);
+}
+
+// === the examples ===
+
+const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/prometheus");
+
+fn example(name: &str) -> String {
+    String::from_utf8(std::fs::read(Path::new(EXAMPLES).join(name)).unwrap()).unwrap()
+}
+
+/// Every metric's name in a text.
+fn named(text: &str) -> Vec<&str> {
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    words.filter(|word| word.starts_with("tidewaiter_") && *word != "tidewaiter_").collect()
+}
+
+/// The expressions of all panels.
+fn expressions(dashboard: &Value) -> Vec<String> {
+    let panels = dashboard["panels"].as_array().unwrap().iter();
+    let targets = panels.flat_map(|panel| panel["targets"].as_array().unwrap());
+    targets.map(|target| target["expr"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn the_examples_name_only_metrics_that_there_are() {
+    let engine = Engine::shared();
+    let gate = gate(&engine);
+    let text = get(&gate, "/metrics").text();
+    let known = |name: &str| {
+        let bare = ["_bucket", "_sum", "_count"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(name);
+        text.lines().any(|line| line.strip_prefix("# TYPE ").is_some_and(|line| line.split(' ').next() == Some(bare)))
+    };
+    let dashboard: Value = serde_json::from_str(&example("grafana.json")).unwrap();
+    let expressions = expressions(&dashboard);
+    let (alerts, tests) = (example("alerts.yml"), example("alerts.test.yml"));
+    let used: Vec<&str> =
+        expressions.iter().flat_map(|text| named(text)).chain(named(&alerts)).chain(named(&tests)).collect();
+    assert!(expressions.len() > 10 && used.len() > 30, "{used:?}");
+    assert_eq!(used.into_iter().filter(|name| !known(name)).collect::<Vec<_>>(), [""; 0]);
+}
+
+/// Runs promtool with something on its standard input.
+fn promtool(args: &[&str], input: &str) {
+    let mut command = Command::new("promtool");
+    let child =
+        command.args(args).current_dir(EXAMPLES).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = child.spawn().expect("run this by `make promtool`: it needs promtool");
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "promtool {args:?}: {output:#?}\n{input}");
+}
+
+#[test]
+#[ignore = "needs promtool, which is large: run by `make promtool`"]
+fn promtool_finds_nothing_wrong() {
+    let engine = Engine::shared();
+    let gate = gate(&engine);
+    call(&gate.socket(), 60);
+    promtool(&["check", "metrics"], &get(&gate, "/metrics").text());
+    promtool(&["check", "config", "prometheus.yml"], "");
+    promtool(&["test", "rules", "alerts.test.yml"], "");
+    // The dashboard's expressions as rules: their syntax is the same, once Grafana has filled in its variables.
+    let dashboard: Value = serde_json::from_str(&example("grafana.json")).unwrap();
+    let filled =
+        |text: String| text.replace("$__rate_interval", "5m").replace("$__range", "6h").replace("$instance", ".*");
+    let rules: Vec<Value> = expressions(&dashboard)
+        .into_iter()
+        .enumerate()
+        .map(|(at, text)| serde_json::json!({"record": format!("panel:{at}"), "expr": filled(text)}))
+        .collect();
+    let groups = serde_json::json!({"groups": [{"name": "dashboard", "rules": rules}]});
+    let file = gate.dir().join("dashboard.yml");
+    std::fs::write(&file, groups.to_string()).unwrap();
+    promtool(&["check", "rules", file.to_str().unwrap()], "");
 }

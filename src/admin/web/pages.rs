@@ -152,11 +152,50 @@ pub(super) async fn call(
     let frame = Frame::new(&web, "Call", "calls", pending(&web).await?, &person);
     let state = web.feed.state();
     let call = state.view.call(&id).ok_or(Refused::Gone)?;
-    let record = call.line.as_deref().and_then(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-    let lines = |record| serde_json::to_string_pretty(&record).ok();
-    let record = record.and_then(lines).map(|text| text.lines().map(shown).collect::<Vec<_>>().join("\n"));
+    let record = call.line.as_deref().map(|line| by_line(line).lines().map(shown).collect::<Vec<_>>().join("\n"));
     let has_launch = call.container.as_deref().is_some_and(|id| state.view.launch(id).is_some());
     html(&OneCall { frame, clock: Clock::new(), call, record, has_launch })
+}
+
+/// A record with a member a line, in the order in which it was written.
+fn by_line(json: &str) -> String {
+    let (mut out, mut depth, mut quoted, mut escaped) = (String::new(), 0, false, false);
+    let line = |out: &mut String, depth: usize| {
+        out.push('\n');
+        out.extend(std::iter::repeat_n("  ", depth));
+    };
+    let mut all = json.chars().peekable();
+    while let Some(c) = all.next() {
+        let empty = matches!((c, all.peek()), ('{', Some('}')) | ('[', Some(']')));
+        match c {
+            _ if quoted => {
+                quoted = c != '"' || escaped;
+                escaped = c == '\\' && !escaped;
+                out.push(c);
+            }
+            '{' | '[' if !empty => {
+                depth += 1;
+                out.push(c);
+                line(&mut out, depth);
+            }
+            '}' | ']' if !out.ends_with(['{', '[']) => {
+                depth = depth.saturating_sub(1);
+                line(&mut out, depth);
+                out.push(c);
+            }
+            ',' => {
+                out.push(c);
+                line(&mut out, depth);
+            }
+            ':' => out.push_str(": "),
+            '"' => {
+                quoted = true;
+                out.push(c);
+            }
+            _ => out.push(c),
+        }
+    }
+    out
 }
 
 #[derive(Debug, Template)]
@@ -172,12 +211,25 @@ struct Findings<'a> {
 /// Findings of one hour.
 #[derive(Debug)]
 struct Bar {
-    /// Of 240 pixels.
-    x: usize,
-    /// Of 20 pixels.
+    /// Where it begins, and its middle, in percent.
+    x: String,
+    middle: String,
+    /// In pixels: its share of the highest.
     height: usize,
     count: usize,
     ago: usize,
+}
+
+impl Bar {
+    /// Of the highest bar's pixels.
+    const HIGHEST: usize = 18;
+
+    fn new(hour: usize, count: usize, most: usize) -> Self {
+        // Tenths of a percent, of an hour's 41.
+        let percent = |tenths: usize| format!("{}.{}%", tenths / 10, tenths % 10);
+        let (x, middle) = (percent(hour * 41 + 16), percent(hour * 41 + 28));
+        Self { x, middle, height: (count * Self::HIGHEST / most).max(2), count, ago: 23 - hour }
+    }
 }
 
 pub(super) async fn findings(State(web): State<Arc<Web>>, Extension(Person(person)): Extension<Person>) -> Page {
@@ -186,10 +238,26 @@ pub(super) async fn findings(State(web): State<Arc<Web>>, Extension(Person(perso
     let state = web.feed.state();
     let all = Severity::ALL.map(|severity| (severity, state.view.hours(severity, now)));
     let most = all.iter().flat_map(|(_, hours)| hours).copied().max().unwrap_or_default().max(1);
-    let bar =
-        |(at, count): (usize, &usize)| Bar { x: at * 10 + 1, height: count * 20 / most, count: *count, ago: 23 - at };
-    let bars = |hours: [usize; 24]| hours.iter().enumerate().map(bar).collect();
+    let bars = |hours: [usize; 24]| (0..).zip(hours).map(|(hour, count)| Bar::new(hour, count, most)).collect();
     let hours = all.into_iter().map(|(severity, hours)| (severity, bars(hours), hours.iter().sum())).collect();
     let findings = state.view.findings().into_iter().take(MANY).collect();
     html(&Findings { frame, clock: Clock::new(), findings, hours })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_by_the_line_is_the_same_record() {
+        let json = r#"{"b":[1,{"a":"x{,:\"\\"}],"a":{},"c":[]}"#;
+        let text = by_line(json);
+        assert_eq!(text.lines().count(), 10, "{text}");
+        assert!(
+            text.starts_with("{\n  \"b\": [\n    1,\n    {\n      \"a\": \"x{,:") && text.ends_with("\"c\": []\n}"),
+            "{text}"
+        );
+        let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(value(&text), value(json));
+    }
 }
