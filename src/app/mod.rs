@@ -126,7 +126,6 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
 
     let behind = Behind { config: &config, store: &gate.store, audit: &audit, lookup: &lookup, first: opened.first };
     behind.serve(admin_doors, &mut open, &drain).await?;
-    drop(drain);
 
     let parts = parts(&config, &audit, &gate, an0693);
     let mut reloader = Reloader::new(setup, audit.clone(), parts);

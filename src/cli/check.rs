@@ -154,6 +154,7 @@ fn would_run(loaded: &Loaded, host: &Host) -> Value {
             "summary": config.policy.summary(host.now),
         },
         "admin": config.admin,
+        "console": config.console,
         "journal": config.audit.journal,
         "state": config.state,
     })
