@@ -17,7 +17,9 @@ use crate::runtime::Watch;
 
 /// How much of the journal's past is read at start, in bytes: some thousand calls.
 const PAST: u64 = 8 << 20;
-/// Lines between two pauses in which calls may have the thread.
+/// A line's members up to its stage are in as many bytes: the host's name is the longest.
+const HEAD: usize = 512;
+/// Lines between two pauses in which pages may have the thread.
 const YIELD: u32 = 64;
 /// Pause before the journal is opened again that could not be read.
 const RETRY: Duration = Duration::from_secs(2);
@@ -96,7 +98,8 @@ impl Feed {
         let mut in_a_row = 0;
         loop {
             let line = follower.next().await?;
-            let record = line.record();
+            // It says nothing that its outcome does not, and there is one for nearly every call.
+            let record = if is_intent(&line.bytes) { None } else { line.record() };
             if self.state().add(&line, record.as_ref()) {
                 self.changes.send_modify(|count| *count += 1);
             }
@@ -111,6 +114,12 @@ impl Feed {
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a line is an intent, by its first members, which are ours.
+fn is_intent(line: &[u8]) -> bool {
+    let head = line.get(..HEAD).unwrap_or(line);
+    memchr::memmem::find(head, b",\"kind\":\"call\",\"stage\":\"intent\"").is_some()
 }
 
 impl State {
@@ -178,5 +187,63 @@ impl State {
             "Lines that were gone before they could be counted.",
             self.skipped,
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn line(seq: u64, stage: &str) -> Line {
+        let head = format!("{{\"v\":1,\"seq\":{seq},\"id\":\"i\",\"time\":\"2026-11-24T02:31:07Z\",\"host\":\"h\"");
+        let rest = json!({"request": {"class": "containers", "operation": "ContainerStop"}, "verdict": {"action": "allow"},
+            "outcome": {"ended": "complete"}});
+        let rest = rest.to_string();
+        let text = format!("{head},\"kind\":\"call\",\"stage\":\"{stage}\",{}", rest.trim_start_matches('{'));
+        Line { seq: Some(seq), bytes: text.into_bytes() }
+    }
+
+    #[test]
+    fn only_lines_of_this_run_count_and_missing_ones_are_told() {
+        let policy = PolicyNow { generation: 1, sha256: String::new(), since: Timestamp::UNIX_EPOCH };
+        let feed = Feed::new(policy, 10);
+        let mut state = feed.state();
+        for (seq, stage) in [(8, "outcome"), (9, "outcome"), (10, "intent"), (11, "outcome"), (14, "outcome")] {
+            let line = line(seq, stage);
+            assert_eq!(is_intent(&line.bytes), stage == "intent");
+            let record = line.record().filter(|_| stage != "intent");
+            assert_eq!(state.add(&line, record.as_ref()), stage != "intent", "{seq}");
+        }
+        let stats = Stats { records: 6, ..Stats::default() };
+        let mut out = Exposition::default();
+        state.write(&stats, &mut out);
+        let text = out.into_text();
+        for wanted in [
+            "tidewaiter_calls_total{class=\"containers\",action=\"allow\"} 2",
+            "tidewaiter_reader_skipped_total 2",
+            "tidewaiter_reader_lag_records 1",
+        ] {
+            assert!(text.lines().any(|line| line == wanted), "no {wanted} in\n{text}");
+        }
+        assert_eq!(state.view.calls().count(), 4, "what is older is shown");
+    }
+
+    #[test]
+    fn a_reload_is_known_by_its_record() {
+        let policy = PolicyNow { generation: 1, sha256: "a".into(), since: Timestamp::UNIX_EPOCH };
+        let feed = Feed::new(policy, 1);
+        let mut state = feed.state();
+        let reload = |seq, result: &str, generation: u64| {
+            let record = json!({"time": "2026-11-24T02:31:07Z", "kind": "lifecycle", "event": "reload", "result": result,
+                "generation": generation, "sha256": "b"});
+            (Line { seq: Some(seq), bytes: Vec::new() }, record)
+        };
+        for (seq, result, generation) in [(1, "loaded", 2), (2, "failed", 3)] {
+            let (line, record) = reload(seq, result, generation);
+            state.add(&line, Some(&record));
+        }
+        assert_eq!((state.policy.generation, state.policy.sha256.as_str()), (2, "b"));
     }
 }

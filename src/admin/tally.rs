@@ -21,6 +21,7 @@ const ENDED: &[&str] =
 pub(super) const SEVERITIES: &[&str] = &["low", "medium", "high", "critical"];
 const WORDS: &[&str] = &["approve", "reject", "refused"];
 const LAUNCHES: &[&str] = &["open", "armed", "closed"];
+const SINKS: &[&str] = &["sink_down", "sink_up", "sink_gap"];
 const RELOADS: &[&str] = &["loaded", "failed"];
 
 type Pair = [(&'static str, &'static str); 2];
@@ -35,6 +36,8 @@ pub(super) struct Tally {
     words: BTreeMap<&'static str, u64>,
     reloads: BTreeMap<&'static str, u64>,
     handshakes: u64,
+    sinks: BTreeMap<&'static str, u64>,
+    sink_lost: u64,
     launches: BTreeMap<&'static str, u64>,
     findings: BTreeMap<Pair, u64>,
     sensor_gaps: u64,
@@ -59,6 +62,8 @@ impl Default for Tally {
             words: zero(WORDS),
             reloads: zero(RELOADS),
             handshakes: 0,
+            sinks: zero(SINKS),
+            sink_lost: 0,
             launches: zero(LAUNCHES),
             findings: findings.collect(),
             sensor_gaps: 0,
@@ -98,6 +103,12 @@ impl Tally {
             Some("handshake") => {
                 let more = record.pointer("/more").and_then(Value::as_u64).unwrap_or_default();
                 self.handshakes = self.handshakes.saturating_add(more).saturating_add(1);
+            }
+            Some("sink_down" | "sink_up") => count(&mut self.sinks, label(record, "/event", SINKS)),
+            Some("sink_gap") => {
+                count(&mut self.sinks, "sink_gap");
+                let lost = record.pointer("/lost").and_then(Value::as_u64).unwrap_or_default();
+                self.sink_lost = self.sink_lost.saturating_add(lost);
             }
             Some(_) | None => {}
         }
@@ -145,6 +156,17 @@ impl Tally {
         );
         out.family("tidewaiter_reloads_total", "Reloads of both files.", "counter", single("result", &self.reloads));
         out.counter("tidewaiter_handshakes_refused_total", "Callers whom a TLS door did not let in.", self.handshakes);
+        out.family(
+            "tidewaiter_sink_events_total",
+            "Sinks by what happened to them.",
+            "counter",
+            single("event", &self.sinks),
+        );
+        out.counter(
+            "tidewaiter_sink_lost_records_total",
+            "Records that a sink can no longer be given.",
+            self.sink_lost,
+        );
         out.family(
             "tidewaiter_launches_total",
             "Launches by what happened to them.",
@@ -216,6 +238,8 @@ mod tests {
         tally.add(&call("outcome"));
         tally.add(&json!({"kind": "call", "stage": "outcome", "outcome": {"ended": "crashed"}}));
         tally.add(&json!({"kind": "lifecycle", "event": "handshake", "more": 4}));
+        tally.add(&json!({"kind": "lifecycle", "event": "sink_down", "sink": "siem"}));
+        tally.add(&json!({"kind": "lifecycle", "event": "sink_gap", "sink": "siem", "lost": 7}));
         let finding = |event: &str| json!({"kind": "finding", "event": event, "check": "sensor.gap", "severity": "low", "gaps": [{"lost": 12}]});
         tally.add(&finding("open"));
         tally.add(&finding("update"));
@@ -228,6 +252,8 @@ mod tests {
             "tidewaiter_calls_ended_total{ended=\"crashed\"} 1",
             "tidewaiter_gate_seconds_count 1",
             "tidewaiter_handshakes_refused_total 5",
+            "tidewaiter_sink_events_total{event=\"sink_down\"} 1",
+            "tidewaiter_sink_lost_records_total 7",
             "tidewaiter_findings_total{check=\"sensor.gap\",severity=\"low\"} 1",
             "tidewaiter_sensor_lost_events_total 12",
         ] {

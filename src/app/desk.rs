@@ -1,8 +1,12 @@
 //! The doors for admins, and the desk behind them.
 
+use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use tokio::runtime::Builder;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::{RunError, tell_trouble};
@@ -50,12 +54,30 @@ impl Behind<'_> {
         let admin = Admin::new(store.clone(), audit.clone());
         let key = audit::host_key(&config.audit.keys, admin::KEY).map_err(RunError::Key)?;
         let desk = Desk::new(admin, audit.clone(), feed.clone(), key, Arc::clone(lookup), drain.clone());
-        open.spawn(feed.follow(config.audit.journal.clone(), drain.clone()));
+        let mut at_work: Vec<Work> = vec![Box::pin(feed.follow(config.audit.journal.clone(), drain.clone()))];
         for (door, address) in doors {
             audit.lifecycle(LifecycleEvent::Listen { door: door.name().to_owned(), address }).await;
             open.spawn(tell_trouble(audit.clone(), door.name().to_owned(), door.trouble()));
-            open.spawn(desk.clone().serve(door, drain.clone()));
+            at_work.push(Box::pin(desk.clone().serve(door, drain.clone())));
         }
+        let ended = apart(at_work).map_err(RunError::Desk)?;
+        // Dropped by its thread, it says so too.
+        open.spawn(async move { drop(ended.await) });
         Ok(())
     }
+}
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// Does work on a thread of its own, until all of it has ended: reading the journal and drawing pages take no time from a call.
+fn apart(work: Vec<Work>) -> io::Result<oneshot::Receiver<()>> {
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let (done, ended) = oneshot::channel();
+    let all = move || {
+        runtime.block_on(async { work.into_iter().collect::<JoinSet<()>>().join_all().await });
+        // Nobody waits if it took too long.
+        let _late = done.send(());
+    };
+    std::thread::Builder::new().name("admin".to_owned()).spawn(all)?;
+    Ok(ended)
 }

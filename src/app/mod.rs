@@ -59,6 +59,9 @@ pub enum RunError {
     /// A door cannot be opened.
     #[error(transparent)]
     Door(#[from] BindError),
+    /// Nobody would serve admins.
+    #[error("cannot serve admins: {0}")]
+    Desk(std::io::Error),
     /// The console could not tell who is before it.
     #[error("cannot use the console's key: {0}")]
     Key(std::io::Error),

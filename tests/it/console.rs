@@ -235,3 +235,32 @@ fn another_page_gets_nothing_and_does_nothing() {
     let forged = "POST /link HTTP/1.1\r\nOrigin: http://localhost:8080\r\nContent-Length: 0\r\n";
     assert_eq!(ask(forged).status(), 404);
 }
+
+#[test]
+fn a_page_that_is_looked_at_is_told_of_changes_and_does_not_hold_the_gate() {
+    let engine = Engine::shared();
+    let mut site = Site::new(&engine);
+    let cookie = site.session();
+    let mut page = TcpStream::connect((Ipv4Addr::LOCALHOST, site.port)).unwrap();
+    page.set_read_timeout(Some(DEADLINE)).unwrap();
+    let request = format!("GET /console/live HTTP/1.1\r\nHost: 127.0.0.1:{}\r\n{cookie}\r\n\r\n", site.port);
+    page.write_all(request.as_bytes()).unwrap();
+    let mut told = Vec::new();
+    let mut hear = |wanted: &str| {
+        let mut bytes = [0; 4096];
+        while !String::from_utf8_lossy(&told).contains(wanted) {
+            let read = page.read(&mut bytes).unwrap();
+            assert_ne!(read, 0, "no {wanted} in {}", String::from_utf8_lossy(&told));
+            told.extend_from_slice(&bytes[..read]);
+        }
+    };
+    hear("content-type: text/event-stream");
+    hear("retry: ");
+    site.docker.ok(&["ps"]);
+    hear("event: change");
+    // Well before streams are cut: this is none that anybody waits for.
+    let asked = tokio::time::Instant::now();
+    assert!(site.gate.terminate().success());
+    assert!(asked.elapsed() < std::time::Duration::from_secs(8), "{:?}", asked.elapsed());
+    assert!(!site.gate.log().contains("are cut"), "{}", site.gate.log());
+}

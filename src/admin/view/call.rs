@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{cut, list, text};
 
 /// Longest line that is kept whole, in bytes; of a longer one the journal has the rest.
-const LINE: usize = 32 << 10;
+const LINE: usize = 8 << 10;
 
 /// What the gate did with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

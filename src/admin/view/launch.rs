@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::{Call, Entry, What, list, text};
 
 /// Entries that one launch keeps. The first ones are the evidence; later ones are in the journal.
-const ENTRIES: usize = 200;
+const ENTRIES: usize = 100;
 /// Records that one launch names.
 const RECORDS: usize = 100;
 

@@ -23,10 +23,10 @@ use crate::sink::shown;
 /// Calls that are kept.
 const CALLS: usize = 1000;
 /// Launches that are kept, and for how long.
-const LAUNCHES: usize = 500;
+const LAUNCHES: usize = 300;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 /// Findings that are kept.
-const FINDINGS: usize = 500;
+const FINDINGS: usize = 300;
 /// Longest text that is kept, in characters.
 const TEXT: usize = 300;
 
