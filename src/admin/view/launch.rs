@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::{Call, Entry, What, list, text};
+use crate::policy::Check;
 
 /// Entries that one launch keeps. The first ones are the evidence; later ones are in the journal.
 const ENTRIES: usize = 100;
@@ -33,8 +34,10 @@ pub(in crate::admin) struct Launch {
     state: State,
     /// By what the gate saw.
     calls: Vec<Entry>,
-    /// By what the watch said last.
+    /// By what the watch said last of the launch.
     watched: Vec<Entry>,
+    /// By what it said of processes that no call explains.
+    odd: Vec<Entry>,
     /// Ids of records, the oldest first.
     pub(in crate::admin) records: Vec<String>,
 }
@@ -67,6 +70,7 @@ impl Launch {
             state: State::Unwatched,
             calls: Vec::new(),
             watched: Vec::new(),
+            odd: Vec::new(),
             records: Vec::new(),
         }
     }
@@ -131,10 +135,7 @@ impl Launch {
         self.sensor = text(record, "/sensor").or_else(|| self.sensor.take());
         let lost = list(record, "/gaps").filter_map(|gap| gap.pointer("/lost").and_then(Value::as_u64));
         self.lost = self.lost.max(lost.fold(0, u64::saturating_add));
-        let timeline: Vec<Entry> = list(record, "/timeline").filter_map(Entry::of).take(ENTRIES).collect();
-        if timeline.len() >= self.watched.len() {
-            self.watched = timeline;
-        }
+        self.told(record);
         for id in list(record, "/records").filter_map(|id| text(id, "")) {
             if !self.records.contains(&id) && self.records.len() < RECORDS {
                 self.records.push(id);
@@ -144,8 +145,27 @@ impl Launch {
             let closed = record.pointer("/event").and_then(Value::as_str) == Some("closed");
             self.state = if closed { State::Closed } else { State::Open };
         }
-        self.began = self.watched.iter().map(|entry| entry.at).fold(self.began, Timestamp::min);
+        self.began = self.watched.iter().chain(&self.odd).map(|entry| entry.at).fold(self.began, Timestamp::min);
         self.updated = self.updated.max(time);
+    }
+
+    /// Takes over a timeline. That of a launch is whole, and begins anew when the container does; a finding may be of a part.
+    fn told(&mut self, record: &Value) {
+        let timeline = list(record, "/timeline").filter_map(Entry::of).take(ENTRIES);
+        let plain = |pointer: &str| record.pointer(pointer).and_then(Value::as_str);
+        if plain("/check") == Some(Check::ExecOutOfBand.id()) {
+            for entry in timeline {
+                if self.odd.len() < ENTRIES && !self.odd.iter().any(|known| known.is(&entry)) {
+                    self.odd.push(entry);
+                }
+            }
+            return;
+        }
+        let timeline: Vec<Entry> = timeline.collect();
+        let is_newer = plain("/kind") == Some("launch") && !timeline.is_empty();
+        if is_newer || timeline.len() >= self.watched.len() {
+            self.watched = timeline;
+        }
     }
 
     /// Whether the watch still waits for what it does.
@@ -170,7 +190,8 @@ impl Launch {
                 seen.record.is_some() && seen.record == entry.record || once
             })
         };
-        let mut all: Vec<&Entry> = self.watched.iter().chain(self.calls.iter().filter(known)).collect();
+        let odd = self.odd.iter().filter(|odd| !self.watched.iter().any(|seen| seen.is(odd)));
+        let mut all: Vec<&Entry> = self.watched.iter().chain(odd).chain(self.calls.iter().filter(known)).collect();
         all.sort_by_key(|entry| (entry.at, entry.what));
         all
     }

@@ -92,6 +92,27 @@ fn the_watchs_word_is_the_fuller_one_and_nothing_is_told_twice() {
 }
 
 #[test]
+fn a_finding_of_a_part_adds_to_its_launch_and_a_restart_begins_anew() {
+    let process = |seconds, path: &str| json!({"at": at(seconds), "what": "exec", "path": path, "out_of_band": true});
+    let start = |seconds| json!({"at": at(seconds), "what": "start", "principal": "ci"});
+    let mut odd = finding("a", "open", "high", 400);
+    odd["check"] = json!("exec.out-of-band");
+    odd["timeline"] = json!([process(5, "/bin/sh"), process(399, "/bin/id")]);
+    let mut records = vec![launch("closed", 300, json!([start(2), process(5, "/bin/sh")])), odd];
+    let first = view(&records);
+    let first = first.launch(CONTAINER).unwrap();
+    assert_eq!((names(first), first.timeline()[0].who.as_str()), (vec!["start", "exec", "exec"], "ci"));
+    let end = json!({"at": at(510), "what": "die", "code": 137});
+    records.push(launch("armed", 500, json!([start(500), end])));
+    let again = view(&records);
+    let again = again.launch(CONTAINER).unwrap();
+    assert_eq!(
+        (names(again), again.timeline()[3].detail.as_str()),
+        (vec!["exec", "exec", "start", "die"], "exit code 137")
+    );
+}
+
+#[test]
 fn a_finding_is_one_over_all_its_events_and_its_launch_is_known() {
     let mut records = vec![finding("a", "open", "low", 0), finding("b", "open", "high", 10)];
     records.push(finding("a", "update", "critical", 20));

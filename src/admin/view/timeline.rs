@@ -47,7 +47,7 @@ impl What {
             "start" => Self::Start,
             "process" => Self::Process,
             "exec" => Self::Exec,
-            "connect" | "listen" | "inbound" | "send" | "network" => Self::Network,
+            "connect" | "listen" | "inbound" | "send" => Self::Network,
             "dns" => Self::Dns,
             "die" | "oom" | "destroy" => Self::End,
             _ => Self::Other,
@@ -85,6 +85,11 @@ impl Entry {
             record: text(entry, "/record"),
             name,
         })
+    }
+
+    /// Whether it is the same moment as another.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        self.at == other.at && self.detail == other.detail
     }
 
     /// What a call did.
@@ -141,7 +146,11 @@ fn detail(entry: &Value, what: What) -> String {
             };
             [at("protocol"), Some(direction)].into_iter().flatten().collect::<Vec<_>>().join(" ")
         }
-        What::Create | What::Start | What::Dns | What::End | What::Other => {
+        What::End => {
+            let code = entry.pointer("/code").and_then(Value::as_i64);
+            code.map(|code| format!("exit code {code}")).or_else(|| at("status")).unwrap_or_default()
+        }
+        What::Create | What::Start | What::Dns | What::Other => {
             ["name", "image", "detail", "status"].into_iter().find_map(at).unwrap_or_default()
         }
     }
