@@ -42,11 +42,13 @@ fn samples(text: &str) -> BTreeMap<String, f64> {
         .collect()
 }
 
-/// Waits until every line that is written has been counted.
-fn scrape(gate: &Gate) -> BTreeMap<String, f64> {
-    eventually("all lines are counted", || {
-        let samples = samples(&get(gate, "/metrics").text());
-        (samples["tidewaiter_reader_lag_records"] == 0.0 && samples["tidewaiter_calls_open"] == 0.0).then_some(samples)
+/// Waits until as many calls are counted as were made, and nothing is on its way; returns the journal with the metrics.
+fn settled(gate: &Gate, calls: usize) -> (Vec<Value>, BTreeMap<String, f64>) {
+    eventually("all calls are counted", || {
+        let (records, samples) = (gate.records(), samples(&get(gate, "/metrics").text()));
+        let counted = samples["tidewaiter_gate_seconds_count"] == calls as f64;
+        let still = samples["tidewaiter_reader_lag_records"] == 0.0 && gate.records().len() == records.len();
+        (counted && still).then_some((records, samples))
     })
 }
 
@@ -109,8 +111,7 @@ fn metrics_agree_with_the_journal_after_ten_thousand_mixed_calls() {
             scope.spawn(|| call(&socket, CALLS / THREADS));
         }
     });
-    let scraped = scrape(&gate);
-    let records = gate.records();
+    let (records, scraped) = settled(&gate, CALLS);
     let wanted = counted(&records[before..]);
     assert_eq!(wanted["tidewaiter_gate_seconds_count"], CALLS as f64);
     assert!(wanted.len() > 8, "the calls are of too few kinds: {wanted:?}");
