@@ -11,6 +11,7 @@ use super::support::engine::Engine;
 use super::support::eventually;
 use super::support::gate::{Gate, Options};
 use super::support::raw::{Answer, ask};
+use super::support::registry::Registry;
 
 /// `{data}` is the one folder that may be bound.
 const POLICY: &str = r#"
@@ -312,38 +313,4 @@ fn gated_import(docker: &Docker) -> String {
     let said = docker.script("tar -C / -c bin/busybox | docker import - ", &[]);
     assert!(said.status.success(), "{said:#?}");
     said.stdout.trim().to_owned()
-}
-
-/// Debian's `docker-registry`, on loopback.
-#[derive(Debug)]
-struct Registry {
-    address: String,
-    child: std::process::Child,
-    _folder: tempfile::TempDir,
-}
-
-impl Registry {
-    fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
-        let config = format!(
-            "version: 0.1\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '{address}'}}\n",
-            folder.path().display()
-        );
-        let file: &Path = &folder.path().join("config.yml");
-        std::fs::write(file, config).unwrap();
-        let quiet = std::process::Stdio::null;
-        let mut command = std::process::Command::new("docker-registry");
-        let child = command.arg("serve").arg(file).stdout(quiet()).stderr(quiet()).spawn().unwrap();
-        eventually("the registry answers", || std::net::TcpStream::connect(&address).ok());
-        Self { address, child, _folder: folder }
-    }
-}
-
-impl Drop for Registry {
-    fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
 }

@@ -8,6 +8,7 @@ pub(crate) mod gate;
 pub(crate) mod pki;
 pub(crate) mod raw;
 pub(crate) mod receiver;
+pub(crate) mod registry;
 pub(crate) mod table;
 
 use std::time::Duration;
