@@ -165,6 +165,11 @@ impl ImagePattern {
         }
     }
 
+    /// Whether no tag is asked for, so that a digest, which tells nothing of tags, can prove an image to be meant.
+    pub(super) const fn is_any_tag(&self) -> bool {
+        matches!(self, Self::Name { tag: None, .. })
+    }
+
     pub(super) fn lists(&self, image: &Image) -> bool {
         match (self, image) {
             (Self::Id(listed), Image::Id(id)) => listed == id,

@@ -3,7 +3,7 @@
 use super::{Found, guards, mounts, network, podman};
 use crate::policy::Check;
 use crate::policy::facts::HeldImage;
-use crate::policy::image::Image;
+use crate::policy::image::{Image, ImagePattern};
 use crate::policy::mount::log_paths;
 use crate::policy::profile::ImageProof;
 use crate::request::{ContainerCreate, ContainerUpdate, ExecCreate, HostConfig, LogConfig, RestartPolicy, Text};
@@ -81,6 +81,15 @@ fn listed(found: &mut Found<'_>, image: &Image, text: &str, held: Option<&HeldIm
     if by_id.is_some_and(|id| profile.images.iter().any(|pattern| pattern.lists(&id))) {
         return;
     }
+    // GitLab Runner pulls by name and creates by id: what a listed registry gave is on the list under its id too.
+    let engine = &found.facts.known.engine;
+    // Podman too has a digest for every tag, pulled or not.
+    let digests_prove = !engine.containerd_store && !engine.podman;
+    let digests = held.filter(|_| digests_prove).map(|held| held.repo_digests.as_slice()).unwrap_or_default();
+    let is_given = |pattern: &ImagePattern| digests.iter().any(|from| pattern.is_source(from));
+    if matches!(image, Image::Id(_)) && profile.images.iter().any(|listed| listed.is_any_tag() && is_given(listed)) {
+        return;
+    }
     let mut listing = profile.images.iter().filter(|pattern| pattern.lists(image)).peekable();
     if listing.peek().is_none() {
         found.add(Check::ImageNotAllowed, field, text);
@@ -88,10 +97,7 @@ fn listed(found: &mut Found<'_>, image: &Image, text: &str, held: Option<&HeldIm
     }
     // What the engine does not hold it cannot run: it says so, and is asked again once it is pulled. A digest proves itself.
     let (Some(held), false, false) = (held, image.is_pinned(), profile.image_proof == ImageProof::Name) else { return };
-    // Podman too has a digest for every tag, pulled or not.
-    let engine = &found.facts.known.engine;
-    let digests_prove = !engine.containerd_store && !engine.podman;
-    let proven = digests_prove && listing.any(|pattern| held.repo_digests.iter().any(|from| pattern.is_source(from)));
+    let proven = listing.any(is_given);
     let detail = format!("{text}: the engine holds {}, which no listed registry gave it", held.id);
     found.add_if(!proven, Check::ImageUnproven, field, &detail);
 }

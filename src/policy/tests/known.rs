@@ -79,6 +79,7 @@ fn a_listed_name_needs_a_digest_from_where_it_is_listed() {
     };
     let digest = format!("registry.example.com/a/b@sha256:{}", "d".repeat(64));
     let listed_id = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+    let other_id = format!("sha256:{}", "2".repeat(64));
     for (image, held_as, containerd, expected) in [
         ("busybox:1.0", Some(held('2', &["busybox"])), false, ""),
         ("busybox:1.0", Some(held('2', &["docker.io/library/busybox"])), false, ""),
@@ -95,6 +96,12 @@ fn a_listed_name_needs_a_digest_from_where_it_is_listed() {
         ("111111", Some(held('1', &[])), false, ""),
         ("111111", None, false, "image.not-allowed Image"),
         ("222222", Some(held('2', &["busybox"])), false, "image.not-allowed Image"),
+        // By id, what a listed registry gave; a list with a tag says nothing of it, nor does a digest that may be anybody's.
+        (&other_id, Some(held('2', &["registry.example.com/a/b"])), false, ""),
+        (&other_id, Some(held('2', &["registry.example.com/a/b"])), true, "image.not-allowed Image"),
+        (&other_id, Some(held('2', &["evil.example.com/a/b"])), false, "image.not-allowed Image"),
+        (&other_id, Some(held('2', &["busybox"])), false, "image.not-allowed Image"),
+        (&other_id, Some(held('2', &[])), false, "image.not-allowed Image"),
     ] {
         let expected: Vec<&str> = Some(expected).filter(|text| !text.is_empty()).into_iter().collect();
         assert_eq!(create(image, held_as, containerd), expected, "{image}");
