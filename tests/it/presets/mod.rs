@@ -1,4 +1,10 @@
-//! The presets in `conf/presets`: every one can be used as it is, and warns of nothing that it does not say itself.
+//! The presets in `conf/presets`: every one can be used as it is, and warns of nothing that it does not say itself,
+//! lets its product work and refuses the rest.
+
+mod managers;
+mod readers;
+mod runners;
+mod site;
 
 use std::path::Path;
 
