@@ -2,9 +2,13 @@
 
 #![expect(unsafe_code, reason = "what no crate wraps; each block says why it is sound")]
 
+mod capability;
+
 use std::io;
 use std::mem::size_of;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+pub use capability::{Capabilities, Capability, capabilities, keep_capabilities};
 
 /// Most groups that are asked for; the kernel's own limit (`NGROUPS_MAX`).
 const MAX_GROUPS: usize = 65_536;
