@@ -28,11 +28,13 @@ as_root() {
 missing_packages() {
     local need
     for need in dockerd=docker.io busybox=busybox-static docker-compose=docker-compose docker-registry=docker-registry \
-        python3=python3-minimal ip=iproute2 setsid=util-linux systemctl=systemd rsyslogd=rsyslog cc=build-essential; do
+        python3=python3-minimal ip=iproute2 setsid=util-linux systemctl=systemd rsyslogd=rsyslog cc=build-essential \
+        clang=clang; do
         command -v "${need%%=*}" >/dev/null || echo "${need#*=}"
     done
     # What rsyslog speaks TLS by is no command.
     compgen -G '/usr/lib/*/rsyslog/lmnsd_gtls.so' >/dev/null || echo rsyslog-gnutls
+    [ -e /usr/include/bpf/bpf_helpers.h ] || echo libbpf-dev
     # Debian 13 and later ship the client apart from the engine.
     if ! command -v docker >/dev/null && apt-cache show docker-cli >/dev/null 2>&1; then
         echo docker-cli

@@ -11,6 +11,7 @@ mod events;
 mod fact;
 mod kernel;
 mod notice;
+pub mod sensor;
 // What it means.
 mod attack;
 mod container;

@@ -1,0 +1,131 @@
+//! The sensor in the kernel of this machine, with cgroups made by hand: no engine makes them on demand in the shapes of hosts
+//! that this one is not.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc::{self, Receiver};
+use tokio::time::Instant;
+
+use super::cgroups::Hierarchy;
+use super::{Counts, Handle, Setting, Status, begin_in};
+use crate::watch::kernel::{Event, Notice, What};
+
+const DEADLINE: Duration = Duration::from_secs(5);
+
+/// A cgroup with the name of a container. It goes with the value.
+struct Cgroup {
+    path: PathBuf,
+    id: String,
+}
+
+impl Cgroup {
+    fn new(below: &Path, number: u32) -> Self {
+        let id = format!("{:032x}{:032x}", std::process::id(), number);
+        let path = below.join(&id);
+        fs::create_dir(&path).unwrap();
+        Self { path, id }
+    }
+
+    /// Runs a script in it, that enters by itself.
+    fn run(&self, script: &str) {
+        let enter = format!("echo $$ >'{}/cgroup.procs'; {script}", self.path.display());
+        assert!(Command::new("sh").args(["-ec", &enter]).status().unwrap().success(), "{script}");
+    }
+}
+
+impl Drop for Cgroup {
+    fn drop(&mut self) {
+        // Who was in it may not be wholly gone yet.
+        let deadline = Instant::now() + DEADLINE;
+        while let Err(error) = fs::remove_dir(&self.path) {
+            if Instant::now() > deadline {
+                println!("{}: {error}", self.path.display());
+                return;
+            }
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// Every hierarchy that this machine has: cgroup2, and where v1 is beside it one of v1, as if there were no cgroup2.
+fn hierarchies() -> Vec<Hierarchy> {
+    let found = Hierarchy::find().unwrap();
+    if fs::metadata("/sys/kernel/btf/vmlinux").is_err() || !nix::unistd::geteuid().is_root() {
+        println!("SKIPPED: no BTF here, or not root");
+        return Vec::new();
+    }
+    let writable = |hierarchy: &Hierarchy| !nix::sys::statvfs::statvfs(&hierarchy.mount).is_ok_and(read_only);
+    [Some(found), Hierarchy::v1()].into_iter().flatten().filter(writable).collect()
+}
+
+fn read_only(of: nix::sys::statvfs::Statvfs) -> bool {
+    of.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY)
+}
+
+fn begin(hierarchy: &Hierarchy) -> (Handle, Receiver<Notice>, Status) {
+    let setting = Setting { probe: vec!["true".to_owned()], ..Setting::default() };
+    let (notices, receiver) = mpsc::channel(setting.queue);
+    let counts = Arc::new(Counts::default());
+    let (status, stop, thread) = begin_in(hierarchy.clone(), setting, notices, Arc::clone(&counts)).unwrap();
+    (Handle { thread: Some((stop, thread)), counts }, receiver, status)
+}
+
+/// What a container did, up to its end.
+fn until_gone(notices: &mut Receiver<Notice>, id: &str) -> Vec<What> {
+    let mut told = Vec::new();
+    while told.last() != Some(&What::Gone) {
+        match notices.blocking_recv() {
+            Some(Notice::Event(Event { container, what, .. })) if container == id => told.push(what),
+            Some(Notice::Event(_) | Notice::Gap { .. }) => {}
+            None => panic!("the sensor ended: {told:#?}"),
+        }
+    }
+    told
+}
+
+#[test]
+fn programs_are_told_on_every_kind_of_host_and_those_in_the_hosts_mounts_are_not() {
+    for hierarchy in hierarchies() {
+        let (_handle, mut notices, status) = begin(&hierarchy);
+        println!("{hierarchy:?}: {status}");
+        let cgroup = Cgroup::new(&hierarchy.mount, 1);
+        let id = cgroup.id.clone();
+        cgroup.run("/bin/true hidden; unshare -m /bin/true told");
+        drop(cgroup);
+        let told = until_gone(&mut notices, &id);
+        assert_eq!(told.first(), Some(&What::Appeared), "{status}: {told:#?}");
+        // It entered by itself, from the host.
+        assert!(matches!(told.get(1), Some(What::Entered { comm, .. }) if comm == "sh"), "{status}: {told:#?}");
+        let commands: Vec<_> = told
+            .iter()
+            .filter_map(|what| if let What::Exec(process) = what { Some(&process.argv) } else { None })
+            .collect();
+        assert_eq!(commands, [&["/bin/true", "told"]], "{status}: {told:#?}");
+    }
+}
+
+/// systemd or an engine inside a container: their cgroups are the container's, and to move between them is no entry.
+#[test]
+fn cgroups_in_a_containers_cgroup_are_its_own() {
+    for hierarchy in hierarchies() {
+        let before = Cgroup::new(&hierarchy.mount, 2);
+        let (_handle, mut notices, status) = begin(&hierarchy);
+        let nested = Cgroup::new(&before.path, 3);
+        assert_ne!(fs::metadata(&nested.path).unwrap().ino(), fs::metadata(&before.path).unwrap().ino());
+        let moves = format!("echo 0 >'{}/cgroup.procs'; /bin/true told", nested.path.display());
+        before.run(&format!("unshare -m sh -ec \"{moves}\""));
+        let (id, inner) = (before.id.clone(), nested.id.clone());
+        drop((nested, before));
+        let told = until_gone(&mut notices, &id);
+        assert_eq!(told.first(), Some(&What::Found), "{status}: {told:#?}");
+        assert_eq!(told.iter().filter(|what| matches!(what, What::Entered { .. })).count(), 1, "{status}: {told:#?}");
+        let last = told.iter().rev().find(|what| matches!(what, What::Exec(_)));
+        assert!(matches!(last, Some(What::Exec(process)) if process.argv == ["/bin/true", "told"]), "{told:#?}");
+        assert!(!told.contains(&What::Appeared), "{inner}");
+    }
+}
