@@ -3,6 +3,7 @@
 mod certificates;
 mod desk;
 mod reload;
+mod sensor;
 
 pub use reload::Setup;
 
@@ -10,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::mpsc;
 use tokio::sync::watch::Receiver;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -75,6 +77,9 @@ pub enum RunError {
         /// The socket.
         path: String,
     },
+    /// The configuration wants the kernel sensor, and there is none.
+    #[error("the kernel sensor is {0}; write [watch] sensor = \"auto\" to do without")]
+    Sensor(String),
     /// Signals cannot be heard, so that nobody could end it in good order.
     #[error("cannot listen to signals: {0}")]
     Signals(#[from] std::io::Error),
@@ -83,7 +88,7 @@ pub enum RunError {
 /// Runs the gate until SIGTERM or SIGINT, then drains. SIGHUP and changed files make it read them again.
 ///
 /// # Errors
-/// If the journal or a door cannot be opened. Nothing is served then.
+/// If the journal or a door cannot be opened, or a sensor that must be there is not. Nothing is served then.
 pub async fn run(setup: Setup) -> Result<(), RunError> {
     let (mut termination, hangup) = (Termination::new()?, Hangup::new()?);
     let config = setup.config().clone();
@@ -94,22 +99,22 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     let doors = config.doors.iter().map(Door::bind).collect::<Result<Vec<_>, _>>()?;
     let admin_doors = desk::doors(&config)?;
     no_loop(&config.engine, &doors)?;
+    let (kernel, _sensor) = sensor::start(config.sensor).await?;
     let (audit, opened) = Audit::open(config.audit.clone())?;
     tracing::info!(healed = opened.healed, crashed = opened.crashed, "journal open");
     let store = open_store(&config)?;
-    let protected = protected(&config, &doors);
 
     let dialer = Dialer::new(config.engine.clone());
     let an0693 = Arc::new(Live::new(config.policy.an0693().clone()));
     // Before the doors open: no call may be earlier than the watch.
-    let launches = open_watch(&config, &audit, &store, &an0693).await?;
+    let launches = open_watch(&config, &audit, &store, &an0693, kernel).await?;
     let gate = Arc::new(Gate {
         rules: Live::new(reload::rules(&config)),
         audit: audit.clone(),
         facts: LookUp::new(Inspect::new(dialer.clone()), store.clone(), config.engine.is_here()),
         dialer,
         store,
-        protected,
+        protected: protected(&config, &doors),
         calls: GlobalConcurrencyLimitLayer::new(config.limits.calls),
     });
     let lookup = Arc::new(Lookup::new());
@@ -189,13 +194,14 @@ async fn open_watch(
     audit: &Audit,
     store: &Store,
     an0693: &Arc<Live<An0693>>,
+    kernel: Option<mpsc::Receiver<watch::Notice>>,
 ) -> Result<watch::Watch, watch::WatchError> {
     let parts = watch::Parts {
         audit: audit.clone(),
         store: store.clone(),
         inspect: Inspect::new(Dialer::new(config.engine.clone())),
         an0693: Arc::clone(an0693),
-        kernel: None,
+        kernel,
     };
     watch::Watch::open(parts, &config.audit.journal).await
 }

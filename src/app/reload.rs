@@ -160,7 +160,7 @@ struct Changes {
 impl Changes {
     fn between(old: &Config, new: &Config) -> Self {
         // Taken apart whole: no setting can be added without saying here what a reload makes of it.
-        let Config { engine, doors, policy, audit, state, sinks, admin, console, limits } = new;
+        let Config { engine, doors, policy, audit, state, sensor, sinks, admin, console, limits } = new;
         let audit::Settings { journal, keys: _, levels, sync, on_failure, rotate, capacity: _ } = audit;
         let Limits { connections, calls, body: _, headers: _, head_timeout: _, body_timeout: _, drain: _ } = *limits;
         let fixed = [
@@ -172,6 +172,7 @@ impl Changes {
             ("sink", *sinks != old.sinks),
             ("admin", *admin != old.admin || *console != old.console),
             ("state.directory", *state != old.state),
+            ("watch.sensor", *sensor != old.sensor),
             ("limits.connections", connections != old.limits.connections),
             ("limits.calls", calls != old.limits.calls),
         ];

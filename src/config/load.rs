@@ -201,6 +201,7 @@ fn assemble(draft: Draft, policy: Policy, places: Places) -> Config {
         admin: places.admin,
         console: draft.console,
         state: places.state,
+        sensor: draft.sensor,
         limits,
     }
 }

@@ -21,6 +21,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::policy::Policy;
+use crate::watch::sensor;
 use crate::{audit, engine, listen, sink as sinks};
 
 pub use host::Host;
@@ -45,6 +46,8 @@ pub struct Config {
     pub console: Option<SocketAddr>,
     /// State directory.
     pub state: PathBuf,
+    /// Whether there is to be a kernel sensor.
+    pub sensor: sensor::Want,
     /// Limits.
     pub limits: Limits,
 }

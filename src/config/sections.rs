@@ -9,16 +9,18 @@ use toml::de::DeTable;
 
 use super::address::{self, Place};
 use super::table::{At, Problems, Table};
-use super::value::{self, Bad, nearest};
+use super::value::{self, Bad};
 use super::{Host, Limits, sink, tls};
 use crate::audit::{Level, Levels, OnFailure, Rotate, SyncPolicy};
 use crate::diagnostic::{Diagnostic, Severity, Source};
+use crate::watch::sensor::Want;
 use crate::{engine, listen, sink as sinks};
 
 const SECTIONS: &[&str] = &["policy", "engine", "listen", "audit", "state", "limits", "watch", "sink", "admin"];
 const ENGINE: &[&str] = &["address", "tls"];
 const DOOR: &[&str] = &["address", "mode", "owner", "group", "tls"];
 const LEVELS: &[(&str, Level)] = &[("metadata", Level::Metadata), ("request", Level::Request), ("none", Level::None)];
+const SENSORS: &[(&str, Want)] = &[("auto", Want::Auto), ("kernel", Want::Kernel), ("off", Want::Off)];
 
 /// Owner and group may use it: what the engine's own socket has.
 pub(super) const DOOR_MODE: u32 = 0o660;
@@ -35,6 +37,7 @@ pub(super) struct Draft {
     pub(super) on_failure: Option<OnFailure>,
     pub(super) rotate: Rotate,
     pub(super) state: Option<PathBuf>,
+    pub(super) sensor: Want,
     pub(super) admin: Option<PathBuf>,
     pub(super) sinks: Vec<sinks::Settings>,
     pub(super) console: Option<SocketAddr>,
@@ -53,6 +56,7 @@ impl Default for Draft {
             on_failure: None,
             rotate: Rotate { size: 64 << 20, keep: 20 },
             state: None,
+            sensor: Want::default(),
             admin: None,
             sinks: Vec::new(),
             console: None,
@@ -83,7 +87,9 @@ pub(super) fn read(source: &Source, base: &Path, host: &Host) -> (Draft, Vec<Dia
     if let Some(table) = file.table("limits", LIMITS) {
         limits(&table, &problems, &mut draft.limits);
     }
-    later(&file, &problems);
+    if let Some(watch) = file.table("watch", &["sensor"]) {
+        set(&mut draft.sensor, watch.word("sensor", SENSORS));
+    }
     if errors.is_empty() {
         return (draft, problems.into_sorted());
     }
@@ -304,24 +310,5 @@ fn set<T>(place: &mut T, read: Option<At<T>>) {
 fn set_usize(place: &mut usize, read: Option<At<u64>>) {
     if let Some(value) = read.and_then(|At { value, .. }| usize::try_from(value).ok()) {
         *place = value;
-    }
-}
-
-/// Sections that a later version has. `[watch]` is only warned of where its absence changes nothing that was asked for.
-fn later(file: &Table<'_>, problems: &Problems) {
-    if let Some(watch) = file.table("watch", &["sensor"]) {
-        let sensor = watch.read("sensor", "auto", |text| match text {
-            "auto" | "off" => Ok(()),
-            "kernel" => Err(Bad::new("the kernel sensor is not in this version", "write \"auto\" or \"off\"")),
-            _ => Err(Bad::new(
-                format!("unknown value '{text}' of 'sensor'"),
-                nearest(text, &["auto", "off"])
-                    .map_or("write one of: auto, off".to_owned(), |meant| format!("did you mean '{meant}'?")),
-            )),
-        });
-        if let Some(At { span, .. }) = sensor {
-            let message = "[watch] is not in this version: nothing is watched after a container has started";
-            problems.warning(span, Bad::new(message, "remove the section"));
-        }
     }
 }

@@ -74,7 +74,8 @@ const MISTAKES: &[(&str, usize, &str)] = &[
     ("[limits]\nconnections = 99999999999999999999", 2, "out of range"),
     ("[limits]\ndrain = '0s'", 2, "at least \"1ms\""),
     ("[limits]\ndrain = '10 s'", 2, "'10 s' is not a duration"),
-    ("[watch]\nsensor = 'kernel'", 2, "not in this version"),
+    ("[watch]\nsensor = 'kernle'", 2, "did you mean 'kernel'?"),
+    ("[watch]\nsensors = 'off'", 2, "did you mean 'sensor'?"),
     ("[sink.siem]", 1, "[sink.siem] has no type"),
     ("[sink.siem]\ntype = 'sylog'", 2, "did you mean 'syslog'?"),
     ("[sink.'a/b']\ntype = 'syslog'", 1, "cannot be the name of a sink"),
@@ -110,8 +111,6 @@ fn each_mistake_is_named_where_it_is() {
 #[test]
 fn odd_things_are_warned_of() {
     let table = [
-        ("[watch]\nsensor = 'auto'", "[watch] is not in this version"),
-        ("[watch]\nsensor = 'off'", "[watch] is not in this version"),
         ("[listen.a]\naddress = 'unix:///a'\nmode = '0666'", "everybody on this host"),
         ("[sink.syslog]\naddress = 'tcp://siem.example.com:601'", "in clear text"),
         ("[audit]\nlevel = { effects = 'none' }", "leave no record"),

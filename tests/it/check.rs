@@ -55,9 +55,6 @@ sync = "effect"
 [limits]
 body  = "4MB"
 drain = "10 seconds"
-
-[watch]
-sensor = "auto"
 "#;
 
 #[test]

@@ -29,6 +29,7 @@ mod podman;
 mod presets;
 mod reload;
 mod rules;
+mod sensor;
 mod service;
 mod sink;
 mod support;
