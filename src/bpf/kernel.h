@@ -24,6 +24,7 @@ struct mnt_namespace { struct ns_common ns; };
 struct nsproxy { struct mnt_namespace *mnt_ns; };
 struct upid { int nr; };
 struct pid { unsigned int level; struct upid numbers[1]; };
+struct cred { struct { unsigned int val; } euid; };
 struct mm_struct { unsigned long arg_start; unsigned long arg_end; };
 struct task_struct {
     int pid;
@@ -34,6 +35,7 @@ struct task_struct {
     struct pid *thread_pid;
     struct task_struct *real_parent;
     struct mm_struct *mm;
+    const struct cred *cred;
 };
 struct linux_binprm { const char *filename; };
 struct in6_addr { __u8 bytes[16]; } __attribute__((__may_alias__));

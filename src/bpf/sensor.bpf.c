@@ -322,7 +322,7 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
     fill(&record->head, EXEC, owner, pid);
     record->parent = parent;
     record->inner_pid = inner_pid(task);
-    record->uid = (__u32)bpf_get_current_uid_gid();
+    record->uid = BPF_CORE_READ(task, cred, euid.val); // and not uid: the file may be setuid
     read_program(record, task, (struct linux_binprm *)ctx->args[2]);
     submit(record);
     return 0;

@@ -221,6 +221,19 @@ fn the_runtime_is_not_taken_for_the_container() {
 }
 
 #[test]
+fn a_program_has_the_rights_of_its_file_if_that_is_setuid() {
+    let (Some(mut watching), docker) = (Watching::start(), docker()) else { return };
+    let act = "echo other:x:1000:1000::/: >>/etc/passwd; cp /bin/busybox /tmp/true; chmod 4755 /tmp/true; \
+               exec start-stop-daemon -S -c other -x /tmp/true";
+    let id = create(&docker, &[], &["sh", "-c", act]);
+    docker.ok(&["start", "-a", &id]);
+    watching.until_gone(&id);
+    let last = watching.execs(&id).pop().unwrap();
+    assert_eq!((last.path.as_str(), last.uid), ("/tmp/true", 0));
+    remove(&docker, &[&id]);
+}
+
+#[test]
 fn tcp_is_told_for_whose_socket_it_is() {
     let (Some(mut watching), docker) = (Watching::start(), docker()) else { return };
     let server = run(&docker, &[], &["httpd", "-f", "-p", "80"]);
