@@ -68,7 +68,11 @@ fn read_only(of: nix::sys::statvfs::Statvfs) -> bool {
 }
 
 fn begin(hierarchy: &Hierarchy) -> (Handle, Receiver<Notice>, Status) {
-    let setting = Setting { probe: vec!["true".to_owned()], ..Setting::default() };
+    begin_with(hierarchy, Setting::default())
+}
+
+fn begin_with(hierarchy: &Hierarchy, setting: Setting) -> (Handle, Receiver<Notice>, Status) {
+    let setting = Setting { probe: vec!["true".to_owned()], ..setting };
     let (notices, receiver) = mpsc::channel(setting.queue);
     let counts = Arc::new(Counts::default());
     let (status, stop, thread) = begin_in(hierarchy.clone(), setting, notices, Arc::clone(&counts)).unwrap();
@@ -127,5 +131,46 @@ fn cgroups_in_a_containers_cgroup_are_its_own() {
         let last = told.iter().rev().find(|what| matches!(what, What::Exec(_)));
         assert!(matches!(last, Some(What::Exec(process)) if process.argv == ["/bin/true", "told"]), "{told:#?}");
         assert!(!told.contains(&What::Appeared), "{inner}");
+    }
+}
+
+/// Nobody takes notices before the sensor is known to be on.
+#[test]
+fn more_containers_than_the_queue_has_room_for_do_not_fail_the_self_test() {
+    for hierarchy in hierarchies() {
+        let cgroups = [5, 6, 7].map(|number| Cgroup::new(&hierarchy.mount, number));
+        let (_handle, mut notices, _) = begin_with(&hierarchy, Setting { queue: 1, ..Setting::default() });
+        let ids = cgroups.each_ref().map(|cgroup| &cgroup.id);
+        let mut found = 0;
+        while found < ids.len() {
+            match notices.blocking_recv() {
+                Some(Notice::Event(event)) if ids.contains(&&event.container) => found += 1,
+                other => assert!(other.is_some(), "{found} found"),
+            }
+        }
+    }
+}
+
+/// Each look at a full queue must not add to what waits in memory.
+#[test]
+fn losses_while_nobody_takes_the_notices_are_one_gap() {
+    for hierarchy in hierarchies() {
+        let setting = Setting { queue: 1, ring: 4096, budget: 1 << 40, ..Setting::default() };
+        let (handle, mut notices, _) = begin_with(&hierarchy, setting);
+        let cgroup = Cgroup::new(&hierarchy.mount, 8);
+        cgroup.run("unshare -m sh -c 'n=0; while [ $n -lt 300 ]; do /bin/true; n=$((n+1)); done'");
+        let id = cgroup.id.clone();
+        drop(cgroup);
+        let (mut gaps, mut lost, mut ends) = (0, 0, 0);
+        // The end may be among what is lost, and is told all the same.
+        while lost == 0 || lost < handle.stats().lost || ends == 0 {
+            match notices.blocking_recv() {
+                Some(Notice::Gap { lost: more, .. }) => (gaps, lost) = (gaps + 1, lost + more),
+                Some(Notice::Event(event)) => ends += u32::from(event.container == id && event.what == What::Gone),
+                None => panic!("the sensor ended"),
+            }
+        }
+        assert_eq!(ends, 1);
+        assert!(gaps < 10, "{lost} lost in {gaps} gaps");
     }
 }
