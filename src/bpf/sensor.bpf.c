@@ -247,14 +247,13 @@ int on_fork(struct bpf_raw_tracepoint_args *ctx)
 }
 
 // Whether an exec is told. The first one of a process from outside always is: a storm inside hides no `docker exec`.
-static __always_inline int exec_is_told(__u64 owner, __u32 pid)
+static __always_inline int exec_is_told(__u64 owner, int enters)
 {
     struct container *container = bpf_map_lookup_elem(&containers, &owner);
-    struct process *process = bpf_map_lookup_elem(&processes, &pid);
 
     if (!container)
         return 0;
-    if (!(process && process->flags & PENDING) && container->execs >= budget) {
+    if (!enters && container->execs >= budget) {
         __sync_fetch_and_add(&container->untold_execs, 1);
         count(UNTOLD);
         return 0;
@@ -307,15 +306,18 @@ int on_exec(struct bpf_raw_tracepoint_args *ctx)
     __u64 owner = owner_of(cgroup_of(task));
     if (!owner)
         return 0;
-    // The runtime runs itself anew inside the container's cgroup, still in its own mounts: not yet the container.
+    // The runtime runs itself anew inside the container's cgroup, still in its own mounts: not yet the container. Only on its
+    // way in, though: whoever breaks out runs the host's programs in the host's mounts too.
     __u64 mounts = mounts_of(task);
     struct container *container = bpf_map_lookup_elem(&containers, &owner);
-    if (mounts == host_mounts || (container && mounts == container->runtime))
+    struct process *process = bpf_map_lookup_elem(&processes, &pid);
+    int enters = process && process->flags & PENDING;
+    if (enters && (mounts == host_mounts || (container && mounts == container->runtime)))
         return 0;
-    if (!exec_is_told(owner, pid))
+    if (!exec_is_told(owner, enters))
         return 0;
-    struct process process = { .owner = owner, .flags = TOLD };
-    bpf_map_update_elem(&processes, &pid, &process, BPF_ANY);
+    struct process begun = { .owner = owner, .flags = TOLD };
+    bpf_map_update_elem(&processes, &pid, &begun, BPF_ANY);
     struct exec *record = reserve(sizeof(*record));
     if (!record)
         return 0;

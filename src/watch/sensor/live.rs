@@ -134,6 +134,22 @@ fn cgroups_in_a_containers_cgroup_are_its_own() {
     }
 }
 
+/// Whoever breaks out (nsenter from a privileged container) runs the host's programs in the host's mounts, as the runtime does.
+#[test]
+fn a_program_in_the_hosts_mounts_is_told_if_it_was_run_from_inside() {
+    for hierarchy in hierarchies() {
+        let (_handle, mut notices, status) = begin(&hierarchy);
+        let cgroup = Cgroup::new(&hierarchy.mount, 4);
+        let id = cgroup.id.clone();
+        cgroup.run("unshare -m nsenter --mount=/proc/$$/ns/mnt /bin/true escaped");
+        drop(cgroup);
+        let told = until_gone(&mut notices, &id);
+        let last = told.iter().rev().find(|what| matches!(what, What::Exec(_)));
+        let escaped = matches!(last, Some(What::Exec(process)) if process.argv == ["/bin/true", "escaped"]);
+        assert!(escaped, "{status}: {told:#?}");
+    }
+}
+
 /// Nobody takes notices before the sensor is known to be on.
 #[test]
 fn more_containers_than_the_queue_has_room_for_do_not_fail_the_self_test() {
