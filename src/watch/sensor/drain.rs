@@ -3,7 +3,7 @@
 //! It never waits for whoever takes the notices. If they do not, the ring fills, the kernel counts what it loses, and that is
 //! told as a gap.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::fs;
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -56,6 +56,8 @@ pub(super) struct Drain {
     unread: u64,
     /// Something was lost, and it is not known yet what.
     doubtful: bool,
+    /// Containers that are known and were not there, when that was looked into.
+    missing: HashSet<u64>,
     /// Until when nothing was lost.
     whole: Timestamp,
     /// What was counted only, when it was last told.
@@ -101,6 +103,7 @@ impl Drain {
             lost: 0,
             unread: 0,
             doubtful: false,
+            missing: HashSet::new(),
             whole: Timestamp::now(),
             untold: 0,
             checked: Instant::now(),
@@ -192,7 +195,7 @@ impl Drain {
 
     fn once_in_a_while(&mut self) {
         self.clock = Clock::read();
-        if std::mem::take(&mut self.doubtful) {
+        if std::mem::take(&mut self.doubtful) || !self.missing.is_empty() {
             self.reconcile();
         }
         self.tell_untold();
@@ -239,8 +242,10 @@ impl Drain {
         let Some(id) = self.id(owner) else { return };
         if what == What::Gone {
             self.tell_untold_of(owner);
-            if let Some(known) = self.containers.get_mut(&owner) {
-                known.gone = Some(Instant::now());
+            let known = self.containers.get_mut(&owner);
+            // Its own record may come after it was found missing.
+            if known.is_some_and(|known| known.gone.replace(Instant::now()).is_some()) {
+                return;
             }
         }
         self.put(id, boot_ns, what);
@@ -277,12 +282,14 @@ impl Drain {
 
     /// The end of a container may be among what was lost.
     fn reconcile(&mut self) {
-        let there: Vec<u64> = self.hierarchy.walk().into_iter().map(|member| member.owner).collect();
-        for owner in self.kernel.containers() {
-            let told = self.containers.get(&owner).is_some_and(|known| known.gone.is_some());
-            if told || there.contains(&owner) {
-                continue;
-            }
+        // Listed first: what is made after that is not taken for gone.
+        let listed = self.kernel.containers();
+        let there: HashSet<u64> = self.hierarchy.walk().into_iter().map(|member| member.owner).collect();
+        let told = |owner: &u64| self.containers.get(owner).is_some_and(|known| known.gone.is_some());
+        let missing = listed.into_iter().filter(|owner| !there.contains(owner) && !told(owner)).collect();
+        // Missing twice: the kernel tells of a cgroup a moment before it is in the tree.
+        let before = std::mem::replace(&mut self.missing, missing);
+        for owner in self.missing.intersection(&before).copied().collect::<Vec<_>>() {
             let (boot_ns, body) = (clock::since_boot(), Body::What(What::Gone));
             self.take(Record { boot_ns, owner, body });
         }

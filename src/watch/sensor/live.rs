@@ -190,3 +190,30 @@ fn losses_while_nobody_takes_the_notices_are_one_gap() {
         assert!(gaps < 10, "{lost} lost in {gaps} gaps");
     }
 }
+
+/// It would be forgotten, and nothing it does told any more.
+#[test]
+fn a_container_made_while_losses_are_looked_into_is_not_taken_for_gone() {
+    let Some(hierarchy) = hierarchies().into_iter().next() else { return };
+    let setting = Setting { ring: 4096, queue: 1 << 16, budget: 1 << 40, ..Setting::default() };
+    let (handle, mut notices, _) = begin_with(&hierarchy, setting);
+    let storm = Cgroup::new(&hierarchy.mount, 9);
+    let mut made = Vec::new();
+    let run = || storm.run("unshare -m sh -c 'n=0; while [ $n -lt 2000 ]; do /bin/true; n=$((n+1)); done'");
+    std::thread::scope(|scope| {
+        let running = scope.spawn(run);
+        while !running.is_finished() {
+            // One for each program of the storm: they are made all the time, a thousand or two.
+            match notices.blocking_recv() {
+                Some(Notice::Event(Event { what: What::Exec(_), .. })) if made.len() < 3000 => {
+                    made.push(Cgroup::new(&hierarchy.mount, 1000 + u32::try_from(made.len()).unwrap()));
+                }
+                Some(Notice::Event(Event { what: What::Gone, container, .. })) => {
+                    assert!(!made.iter().any(|cgroup| cgroup.id == container), "{container} of {}", made.len());
+                }
+                other => assert!(other.is_some(), "the sensor ended"),
+            }
+        }
+    });
+    assert!(handle.stats().lost > 0);
+}
