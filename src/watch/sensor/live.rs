@@ -187,7 +187,8 @@ fn losses_while_nobody_takes_the_notices_are_one_gap() {
             }
         }
         assert_eq!(ends, 1);
-        assert!(gaps < 10, "{lost} lost in {gaps} gaps");
+        // What others do on this host meanwhile is lost too, in gaps of its own.
+        assert!(lost >= 30 * gaps, "{lost} lost in {gaps} gaps");
     }
 }
 
