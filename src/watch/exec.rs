@@ -22,6 +22,7 @@ struct Exec<'c> {
     to: Timestamp,
     /// Record of the call, if it came through the gate.
     record: Option<&'c str>,
+    id: &'c str,
 }
 
 /// A process that was put into the container.
@@ -39,8 +40,10 @@ pub(super) struct Entry<'c> {
 pub(super) enum Explained<'c> {
     /// One that was asked for through the gate, by the id of its record.
     Call(&'c str),
-    /// One that only the engine knows of.
+    /// The container's own health check; or one that only the engine knows of, until it is known what that check runs.
     Engine,
+    /// One that somebody asked the engine for behind the gate.
+    Behind,
 }
 
 /// The processes that were put into a container, each with the exec that explains it. One exec explains one process; of
@@ -56,7 +59,11 @@ pub(super) fn entries<'c>(container: &'c Container, launches: &[Launch<'c>]) -> 
         }
         let fits = |exec: &Exec<'_>| later(fact.at, BEFORE) >= exec.from && fact.at <= later(exec.to, WITHIN);
         let exec = execs.iter().position(fits).map(|at| execs.remove(at));
-        let explained = exec.map(|exec| exec.record.map_or(Explained::Engine, Explained::Call));
+        let explained = exec.map(|exec| match exec.record {
+            Some(record) => Explained::Call(record),
+            None if is_behind(container, exec.id) => Explained::Behind,
+            None => Explained::Engine,
+        });
         all.push(Entry { fact, ran, explained });
     }
     all
@@ -66,20 +73,28 @@ pub(super) fn entries<'c>(container: &'c Container, launches: &[Launch<'c>]) -> 
 /// and their command.
 pub(super) fn behind(container: &Container) -> Vec<(Timestamp, &str)> {
     let asked = |id: &str| container.has(|what| what.exec_asked().is_some_and(|(_, exec)| exec == id));
-    let command = |id: &str| {
-        container.facts().find_map(|fact| {
-            if let Happened::ExecCreated { exec, command } = &fact.what {
-                (exec == id).then_some(command.as_str())
-            } else {
-                None
-            }
-        })
-    };
     let began = container.facts().filter_map(|fact| {
         let exec = fact.what.exec_started().filter(|exec| !asked(exec))?;
-        Some((fact.at, command(exec).unwrap_or_default()))
+        Some((fact.at, command(container, exec)))
     });
     began.filter(|(_, command)| container.health.as_deref().is_none_or(|health| health != *command)).collect()
+}
+
+/// What an exec runs, as the engine told it; empty if it did not.
+fn command<'c>(container: &'c Container, id: &str) -> &'c str {
+    let of = container.facts().find_map(|fact| {
+        if let Happened::ExecCreated { exec, command } = &fact.what {
+            (exec == id).then_some(command.as_str())
+        } else {
+            None
+        }
+    });
+    of.unwrap_or_default()
+}
+
+/// Whether an exec that no call through the gate asked for is known not to be the container's health check.
+fn is_behind(container: &Container, id: &str) -> bool {
+    container.health.as_deref().is_some_and(|health| health != command(container, id))
 }
 
 /// Whether a process that became a program had been put into the container from outside, rather than been born there.
@@ -109,7 +124,7 @@ fn execs(container: &Container) -> Vec<Exec<'_>> {
         let Some((id, record)) = asked.or_else(|| fact.what.exec_started().map(|exec| (exec, None))) else { continue };
         match known.iter_mut().find(|(known, _)| *known == id) {
             Some((_, exec)) => *exec = Exec { to: fact.at, record: exec.record.or(record), ..*exec },
-            None => known.push((id, Exec { from: fact.at, to: fact.at, record })),
+            None => known.push((id, Exec { from: fact.at, to: fact.at, record, id })),
         }
     }
     known.into_iter().map(|(_, exec)| exec).collect()

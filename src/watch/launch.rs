@@ -153,7 +153,7 @@ impl<'c> Launch<'c> {
             Some(Some(Explained::Call(record))) => {
                 members.insert("record".into(), record.into());
             }
-            Some(None) => {
+            Some(None | Some(Explained::Behind)) => {
                 members.insert("out_of_band".into(), true.into());
             }
             Some(Some(Explained::Engine)) | None => {}

@@ -22,6 +22,7 @@ mod facts;
 mod install;
 mod journal;
 mod kill;
+mod launches;
 mod learn;
 mod metrics;
 mod own;
