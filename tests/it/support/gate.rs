@@ -1,7 +1,6 @@
 //! The built gate, as an operator starts it.
 
 use std::fs::File;
-use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 
@@ -33,7 +32,7 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Starts a gate in front of `engine` and waits until its socket takes connections.
+    /// Starts a gate in front of `engine` and waits until it is open.
     ///
     /// # Panics
     /// If it ends or stays silent instead; what it said is in the message.
@@ -61,7 +60,7 @@ impl Gate {
         }
         let child = spawn(dir.path(), &arguments);
         let mut gate = Self { dir, arguments, child };
-        gate.wait_for_socket();
+        gate.wait_until_open(0);
         gate
     }
 
@@ -140,14 +139,15 @@ impl Gate {
     /// Starts it again after its end, with the same arguments, state and journal.
     pub(crate) fn start_again(&mut self) {
         assert!(self.child.try_wait().unwrap().is_some(), "the gate still runs");
+        let said = self.log().len();
         self.child = spawn(self.dir.path(), &self.arguments);
-        self.wait_for_socket();
+        self.wait_until_open(said);
     }
 
-    fn wait_for_socket(&mut self) {
-        let socket = self.socket();
-        let ended = eventually("the gate takes connections or ends", || {
-            if UnixStream::connect(&socket).is_ok() {
+    /// Waits until it has said so, behind what it had said before: the socket is there earlier, the journal and the index are not.
+    fn wait_until_open(&mut self, said: usize) {
+        let ended = eventually("the gate is open or ends", || {
+            if self.log().get(said..).is_some_and(|log| log.contains(r#""message":"open""#)) {
                 return Some(None);
             }
             self.child.try_wait().unwrap().map(Some)
