@@ -99,15 +99,16 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
     let doors = config.doors.iter().map(Door::bind).collect::<Result<Vec<_>, _>>()?;
     let admin_doors = desk::doors(&config)?;
     no_loop(&config.engine, &doors)?;
-    let (kernel, _sensor) = sensor::start(config.sensor).await?;
+    let sensor = sensor::start(config.sensor).await?;
     let (audit, opened) = Audit::open(config.audit.clone())?;
+    audit.lifecycle(sensor.record).await;
     tracing::info!(healed = opened.healed, crashed = opened.crashed, "journal open");
     let store = open_store(&config)?;
 
     let dialer = Dialer::new(config.engine.clone());
     let an0693 = Arc::new(Live::new(config.policy.an0693().clone()));
     // Before the doors open: no call may be earlier than the watch.
-    let launches = open_watch(&config, &audit, &store, &an0693, kernel).await?;
+    let launches = open_watch(&config, &audit, &store, &an0693, sensor.notices).await?;
     let gate = Arc::new(Gate {
         rules: Live::new(reload::rules(&config)),
         audit: audit.clone(),

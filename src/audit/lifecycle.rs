@@ -75,6 +75,13 @@ pub enum LifecycleEvent {
         /// Why.
         error: String,
     },
+    /// What of the kernel is watched from here on.
+    Sensor {
+        /// Whether anything is.
+        on: bool,
+        /// What is on, what is off, and why.
+        status: String,
+    },
     /// A sink takes records again; it is given all since those it had.
     SinkUp {
         /// Name of the sink.

@@ -28,6 +28,9 @@ const MAX_KEY: u64 = 256;
 struct Last {
     time: String,
     policy: Option<OfPolicy>,
+    event: Option<String>,
+    on: Option<bool>,
+    status: Option<String>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -42,6 +45,7 @@ pub(super) fn examine(loaded: &Loaded, host: &Host, findings: &mut Vec<Finding>)
     space(config, findings);
     let last = last(&config.audit.journal);
     clock(last.iter().filter_map(|last| last.time.parse().ok()).max(), host.now, findings);
+    sensor(&last, findings);
     let judged = last.iter().rev().find_map(|last| last.policy.as_ref());
     policy(loaded, host, judged.map(|policy| policy.sha256.as_str()), findings);
 }
@@ -72,6 +76,19 @@ fn journal(config: &Config, findings: &mut Vec<Finding>) {
             None => Finding::ok(TOPIC, format!("{} records in {} verify", report.records, path.display())),
         },
         Err(error) => Finding::warn(TOPIC, format!("{} cannot be read: {error}", path.display()), "run this as root"),
+    });
+}
+
+/// What the gate said when it began to watch.
+fn sensor(last: &[Last], findings: &mut Vec<Finding>) {
+    const TOPIC: &str = "sensor";
+    let said = last.iter().rev().find(|record| record.event.as_deref() == Some("sensor"));
+    let status = said.and_then(|said| said.status.as_deref()).unwrap_or("not in the newest records");
+    let what = format!("what containers do first, as the kernel tells it: {status}");
+    findings.push(match said.and_then(|said| said.on) {
+        Some(true) if !status.contains("off:") => Finding::ok(TOPIC, what),
+        Some(_) => Finding::warn(TOPIC, what, "give the gate what is named there; till then the engine's events tell"),
+        None => Finding::warn(TOPIC, what, "start the gate anew, or look for 'kernel sensor' in its log"),
     });
 }
 

@@ -48,6 +48,7 @@ fn an_engines_socket_that_is_roots_alone_is_as_it_should_be() {
     assert_eq!(about(&findings, "gate.socket", "is the gate's")["level"], "ok");
     assert_eq!(about(&findings, "journal", "verify")["level"], "ok");
     assert_eq!(about(&findings, "policy", "monitor")["level"], "warn");
+    about(&findings, "sensor", "as the kernel tells it: o");
 }
 
 #[test]
