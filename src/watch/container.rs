@@ -163,6 +163,13 @@ impl Container {
         last.filter(|fact| fact.what == Happened::Started).map(|fact| fact.at)
     }
 
+    /// Whether a start was asked for that the engine has told nothing of, neither that it came nor that it ended.
+    pub(super) fn awaits_start(&self) -> bool {
+        let told = |fact: &&Fact| matches!(fact.what, Happened::Started | Happened::Died { .. } | Happened::Destroyed);
+        let last = self.facts.iter().rfind(|fact| told(fact) || fact.what.start_asked().is_some());
+        last.is_some_and(|fact| fact.what.start_asked().is_some() && self.done.is_none_or(|done| fact.at > done))
+    }
+
     /// Every fact, in order.
     pub(super) fn facts(&self) -> impl DoubleEndedIterator<Item = &Fact> {
         self.facts.iter()

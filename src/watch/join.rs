@@ -172,9 +172,10 @@ impl Join {
         self.containers.get(id)
     }
 
-    /// Containers that run as far as is known, and whose launch is not over.
+    /// Containers that run as far as is known, or were asked to, and whose launch is not over.
     pub(super) fn running(&self) -> Vec<String> {
-        self.containers.values().filter(|container| container.runs_since().is_some()).map(|it| it.id.clone()).collect()
+        let may_run = |container: &&Container| container.runs_since().is_some() || container.awaits_start();
+        self.containers.values().filter(may_run).map(|it| it.id.clone()).collect()
     }
 
     /// Whether a container's latest start is known, be its launch over or not.

@@ -94,18 +94,27 @@ pub(super) fn missed(
         return since.map(|_| Fact { at: now, what: Happened::Died { code: None } }).into_iter().collect();
     };
     let time = |text: &str| text.parse::<Timestamp>().ok();
+    let done = known.and_then(|known| known.done).unwrap_or(epoch);
+    // The engine's own clock at the start and at its event differ a little.
+    let started = time(&state.started).filter(|at| *at > done.max(epoch));
     match (state.is_running, since) {
         (false, Some(since)) => {
             let at = time(&state.finished).filter(|at| *at > since).unwrap_or(now);
             vec![Fact { at, what: Happened::Died { code: Some(state.code) } }]
         }
-        // The engine's own clock at the start and at its event differ a little.
-        (true, None) => {
-            let done = known.and_then(|known| known.done).unwrap_or(epoch);
-            let at = time(&state.started).filter(|at| *at > done.max(epoch));
-            at.map(|at| Fact { at, what: Happened::Started }).into_iter().collect()
-        }
-        (true, Some(_)) | (false, None) => Vec::new(),
+        (true, None) => started.map(|at| Fact { at, what: Happened::Started }).into_iter().collect(),
+        // The engine was killed before it could tell of the start that the gate had seen asked for.
+        (false, None) => match started.filter(|_| known.is_some_and(Container::awaits_start)) {
+            Some(at) => {
+                let end = time(&state.finished).filter(|end| *end >= at).unwrap_or(now);
+                vec![
+                    Fact { at, what: Happened::Started },
+                    Fact { at: end, what: Happened::Died { code: Some(state.code) } },
+                ]
+            }
+            None => Vec::new(),
+        },
+        (true, Some(_)) => Vec::new(),
     }
 }
 
@@ -186,6 +195,16 @@ mod tests {
         assert_eq!(found(Some(&runs), Some(state(true, started, epoch))), []);
         assert_eq!(found(None, Some(state(true, started, epoch))), [(started, Happened::Started)]);
         assert_eq!(found(None, Some(state(true, epoch, epoch))), [], "it ran before there was a watch");
+        let mut asked = Container::new("c");
+        assert_eq!(found(Some(&asked), Some(state(false, started, finished))), [], "nobody asked for a start");
+        let call = json!({
+            "kind": "call", "stage": "intent", "id": "r", "time": "2026-11-24T02:00:59Z", "principal": {"name": "ann"},
+            "request": {"operation": "ContainerStart"}, "container": {"id": "c".repeat(64)},
+        });
+        let Some(crate::watch::call::Told::Asked { fact, .. }) = crate::watch::call::read(&call) else { panic!() };
+        asked.put(fact);
+        let both = vec![(started, Happened::Started), (finished, Happened::Died { code: Some(255) })];
+        assert_eq!(found(Some(&asked), Some(state(false, started, finished))), both, "both events were lost");
         let mut over = Container::new("c");
         over.close(finished);
         assert_eq!(found(Some(&over), Some(state(true, started, epoch))), [], "that launch is over");
