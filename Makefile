@@ -72,7 +72,7 @@ promtool: setup ## Have Prometheus' own tool check metrics, alerts and dashboard
 launches: setup ## Watch 500 short launches by three callers at once, count what is missed, and time the findings (root)
 	tests/engine.sh with cargo test --locked --test it -- --ignored --nocapture launches::five_hundred
 
-lint: ## Check format, clippy and the shell scripts; warnings are errors
+lint: setup ## Check format, clippy and the shell scripts; warnings are errors
 	cargo fmt --check
 	cargo clippy --all-targets --locked -- -D warnings
 	cargo clippy --manifest-path fuzz/Cargo.toml --target-dir target -- -D warnings

@@ -41,7 +41,7 @@ const AT_ONCE: usize = 8;
 fn watching(engine: &Engine) -> Option<Gate> {
     let gate = Gate::start(engine.socket(), Options { policy: Some(POLICY), ..Options::default() });
     Docker::at(&gate.socket()).ok(&["version"]);
-    let is_on = !gate.log().contains("kernel sensor: off");
+    let is_on = !gate.log().contains(r#""status":"off:"#);
     if !is_on {
         println!("NOT TRIED: {}", gate.log());
     }

@@ -30,14 +30,15 @@ struct Watching {
 }
 
 impl Watching {
-    /// `None`, loudly, where a sensor cannot be: no BTF or not root.
+    /// `None`, loudly, where a sensor cannot be: no BTF, or not the rights.
     fn start() -> Option<Self> {
         Self::with(setting())
     }
 
     fn with(setting: Setting) -> Option<Self> {
         let (status, notices, handle) = sensor::start(setting);
-        if !std::fs::exists("/sys/kernel/btf/vmlinux").unwrap() || !nix::unistd::geteuid().is_root() {
+        let lacks_rights = !status.is_on() && status.to_string().contains("CAP_");
+        if !std::fs::exists("/sys/kernel/btf/vmlinux").unwrap() || lacks_rights {
             println!("SKIPPED: no kernel sensor here: {status}");
             return None;
         }
