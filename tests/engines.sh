@@ -4,6 +4,7 @@
 #   tests/engines.sh with SUITE CMD…   run CMD beside a fresh engine of a Debian suite (trixie: 26.1, sid: 28.5)
 #   tests/engines.sh compare DIR       print in what the tables of rows that tests left in DIR differ
 #
+# They come from where this machine's own apt takes Debian from; DEBIAN_MIRROR names another place.
 # The packages are kept in ${TIDEWAITER_ENGINES:-/var/tmp/tidewaiter-engines} and are fetched once. Their signatures are
 # checked by apt with the keys that this machine trusts.
 set -euo pipefail
@@ -11,13 +12,21 @@ set -euo pipefail
 here=$(dirname "$(realpath "$0")")
 KEPT=${TIDEWAITER_ENGINES:-/var/tmp/tidewaiter-engines}
 KEYS=/usr/share/keyrings/debian-archive-keyring.gpg
-MIRROR=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
 PROGRAMS=(dockerd containerd containerd-shim-runc-v2 runc docker-proxy)
 PACKAGES=(docker.io containerd runc libc6 libsystemd0 libseccomp2 libcap2 libgcc-s1 libselinux1 libpcre2-8-0
     libudev1 libdevmapper1.02.1 libbtrfs0t64 libnftables1 libnftnl11 libmnl0 libjansson4 libxtables12 libedit2 libgmp10
     libbsd0 libmd0 libtinfo6)
 
 die() { echo "engines.sh: $*" >&2; exit 1; }
+
+# Where this machine takes Debian from.
+mirror() {
+    local site=${DEBIAN_MIRROR:-}
+    # shellcheck disable=SC2016 # apt's own variables
+    [ -n "$site" ] || site=$(apt-get indextargets --format '$(LABEL) $(SITE)' | awk '$1 == "Debian" {print $2; exit}')
+    [ -n "$site" ] || die "this machine's apt knows no Debian mirror: set DEBIAN_MIRROR to the URL of one"
+    echo "$site"
+}
 
 # apt, with lists and a cache of our own, so that the machine's are neither read nor changed.
 own_apt() {
@@ -29,9 +38,10 @@ own_apt() {
 }
 
 fetch() {
-    local suite=$1 dir=$2 program file
+    local suite=$1 dir=$2 program file site
+    site=$(mirror)
     mkdir -p "$dir"/{lists/partial,cache/archives/partial,debs,root,bin}
-    echo "deb [signed-by=$KEYS] $MIRROR $suite main" >"$dir/sources.list"
+    echo "deb [signed-by=$KEYS] $site $suite main" >"$dir/sources.list"
     : >"$dir/status"
     own_apt apt-get "$dir" update
     (cd "$dir/debs" && own_apt apt-get "$dir" download "${PACKAGES[@]}")

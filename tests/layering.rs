@@ -176,7 +176,8 @@ fn words(file: &Path, text: &str) -> Vec<String> {
     if room(file) != "sys" && tokens(&code).any(|token| token == "unsafe") {
         complaints.push("'unsafe' outside sys".to_owned());
     }
-    for forbidden in ["#[allow(", "#![allow(", "todo!("] {
+    // Unfinished code is clippy's to refuse (`todo`, `unimplemented` in Cargo.toml), in tests too.
+    for forbidden in ["#[allow(", "#![allow("] {
         if code.contains(forbidden) {
             complaints.push(format!("'{forbidden}'"));
         }
@@ -502,7 +503,6 @@ fn a_forbidden_word_is_seen() {
     assert!(complains(words, "peer/mod.rs", "#[cfg(test)]\nmod tests {\n    unsafe fn f() {}\n}\n"));
     assert!(complains(words, "sys/mod.rs", "#[allow(dead_code)]"));
     assert!(complains(words, "peer/mod.rs", "#![allow(dead_code)]"));
-    assert!(complains(words, "peer/mod.rs", "fn f() { todo!() }"));
     assert!(!complains(words, "sys/mod.rs", "unsafe { g() }"));
     assert!(!complains(words, "peer/mod.rs", "// unsafe\n#![expect(unsafe_code, reason = \"#[allow(\")]"));
 }

@@ -6,7 +6,8 @@ set -euo pipefail
 
 PACKAGE=$(realpath "${1:?takeover.sh PACKAGE.deb SUITE}") SUITE=${2:?takeover.sh PACKAGE.deb SUITE}
 TREES=${TIDEWAITER_TREES:-target/takeover}
-MIRROR=${TIDEWAITER_MIRROR:-http://deb.debian.org/debian}
+# Empty: the one that debootstrap knows.
+MIRROR=${DEBIAN_MIRROR:-}
 MOST_SECONDS=300
 PARTS=systemd-sysv,dbus,docker.io,busybox-static,procps
 [ "$SUITE" = bookworm ] || PARTS+=,docker-cli
@@ -21,7 +22,7 @@ mkdir -p "$TREES"
 TREES=$(realpath "$TREES")
 if [ ! -e "$TREES/$SUITE.ready" ]; then
     rm -rf --one-file-system "${TREES:?}/$SUITE"
-    debootstrap --variant=minbase --include=$PARTS "$SUITE" "$TREES/$SUITE" "$MIRROR" >"$TREES/$SUITE.log" ||
+    debootstrap --variant=minbase --include=$PARTS "$SUITE" "$TREES/$SUITE" ${MIRROR:+"$MIRROR"} >"$TREES/$SUITE.log" ||
         die "cannot fetch Debian $SUITE: see $TREES/$SUITE.log"
     touch "$TREES/$SUITE.ready"
 fi
