@@ -9,11 +9,10 @@ use rustls::pki_types::ServerName;
 use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{ClientConfig, Error, RootCertStore};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio_rustls::TlsConnector;
 
-use crate::runtime::Stream;
 use crate::runtime::tls::{ALPN, Digest, VERSIONS, digest, provider};
+use crate::runtime::{Live, Stream};
 
 /// Where an engine is, and what it must prove to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +30,7 @@ pub struct Target {
 pub struct Tls {
     target: Target,
     files: Files,
-    terms: Arc<watch::Sender<Terms>>,
+    terms: Arc<Live<Terms>>,
 }
 
 /// The files of an engine behind TLS.
@@ -67,7 +66,7 @@ impl Tls {
         config.alpn_protocols = vec![ALPN.to_vec()];
         // Resumed, an engine's certificate is not looked at again.
         config.resumption = Resumption::disabled();
-        Ok(Self { target, files, terms: Arc::new(watch::Sender::new(Terms { config: Arc::new(config), digest })) })
+        Ok(Self { target, files, terms: Arc::new(Live::new(Terms { config: Arc::new(config), digest })) })
     }
 
     /// The files it was made from.
@@ -77,13 +76,12 @@ impl Tls {
 
     /// Whether another one read the same from the files.
     pub fn holds_the_same(&self, other: &Self) -> bool {
-        self.terms.borrow().digest == other.terms.borrow().digest
+        self.terms.current().digest == other.terms.current().digest
     }
 
     /// Takes over what another one read from the files, for every connection that is opened after this.
     pub fn renew(&self, from: &Self) {
-        let terms = from.terms.borrow().clone();
-        self.terms.send_replace(terms);
+        self.terms.replace((*from.terms.current()).clone());
     }
 
     /// Host and port.
@@ -92,7 +90,7 @@ impl Tls {
     }
 
     pub(super) async fn secure(&self, stream: TcpStream) -> io::Result<Stream> {
-        let connector = TlsConnector::from(Arc::clone(&self.terms.borrow().config));
+        let connector = TlsConnector::from(Arc::clone(&self.terms.current().config));
         let stream = connector.connect(self.target.server_name.clone(), stream).await?;
         Ok(Stream::Tls(Box::new(stream.into())))
     }

@@ -15,11 +15,11 @@ use rustls::{CertificateError, DigitallySignedStruct, DistinguishedName, Error, 
 use rustls::{RootCertStore, SignatureScheme};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::runtime::Live;
 use crate::runtime::tls::{ALPN, Digest, VERSIONS, digest, provider};
 
 /// From a connection to the end of its handshake: three round trips and a signature, even on a bad line.
@@ -49,7 +49,7 @@ pub struct Files {
 #[derive(Debug, Clone)]
 pub struct Tls {
     files: Files,
-    terms: Arc<watch::Sender<Terms>>,
+    terms: Arc<Live<Terms>>,
 }
 
 /// What the files held.
@@ -64,7 +64,9 @@ struct Terms {
 #[derive(Debug)]
 pub struct Shown {
     chain: Vec<CertificateDer<'static>>,
-    terms: watch::Receiver<Terms>,
+    door: Arc<Live<Terms>>,
+    /// What it was let in by last.
+    terms: Arc<Terms>,
 }
 
 /// A handshake came to nothing.
@@ -109,7 +111,7 @@ impl Tls {
             .with_crls(crls)
             .enforce_revocation_expiration()
             .build()?;
-        Ok(Self { files, terms: Arc::new(watch::Sender::new(Terms { key, clients, digest })) })
+        Ok(Self { files, terms: Arc::new(Live::new(Terms { key, clients, digest })) })
     }
 
     /// The files it was made from.
@@ -119,14 +121,13 @@ impl Tls {
 
     /// Whether another one read the same from the files.
     pub fn holds_the_same(&self, other: &Self) -> bool {
-        self.terms.borrow().digest == other.terms.borrow().digest
+        self.terms.current().digest == other.terms.current().digest
     }
 
     /// Takes over what another one read from the files, for every handshake that begins after this. Open connections are told
     /// if they would not be let in any more, by [`Shown::refused`].
     pub fn renew(&self, from: &Self) {
-        let terms = from.terms.borrow().clone();
-        self.terms.send_replace(terms);
+        self.terms.replace((*from.terms.current()).clone());
     }
 
     /// Makes a connection TLS.
@@ -138,8 +139,8 @@ impl Tls {
         stream: TcpStream,
         names: Names,
     ) -> Result<(TlsStream<TcpStream>, Shown), HandshakeError> {
-        let mut terms = self.terms.subscribe();
-        let Terms { key, clients, .. } = terms.borrow_and_update().clone();
+        let terms = self.terms.current();
+        let Terms { key, clients, .. } = (*terms).clone();
         let verifier = Arc::new(Verifier { clients, names, refused: OnceLock::new() });
         let deadline = Instant::now() + DEADLINE;
         let result = match config(key, Arc::clone(&verifier)) {
@@ -150,7 +151,7 @@ impl Tls {
                     Ok(Ok(stream)) => {
                         let chain = stream.get_ref().1.peer_certificates();
                         let chain = chain.unwrap_or_default().iter().map(|der| der.clone().into_owned()).collect();
-                        return Ok((stream, Shown { chain, terms }));
+                        return Ok((stream, Shown { chain, door: Arc::clone(&self.terms), terms }));
                     }
                     Ok(Err((error, stream))) => {
                         linger(stream).await;
@@ -170,16 +171,13 @@ impl Tls {
 impl Shown {
     /// Waits until the door takes the certificates no longer, and says why. It is asked whenever the door is renewed.
     pub async fn refused(mut self) -> String {
-        while self.terms.changed().await.is_ok() {
-            let clients = Arc::clone(&self.terms.borrow_and_update().clients);
-            if let Some((client, above)) = self.chain.split_first()
-                && let Err(error) = clients.verify_client_cert(client, above, UnixTime::now())
-            {
+        let Some((client, above)) = self.chain.split_first() else { return pending().await };
+        loop {
+            self.terms = self.door.newer(&self.terms).await;
+            if let Err(error) = self.terms.clients.verify_client_cert(client, above, UnixTime::now()) {
                 return why(&io::Error::other(error));
             }
         }
-        // The door is closed; whoever came in stays.
-        pending().await
     }
 }
 
