@@ -174,6 +174,7 @@ fn tell(dossier: &Dossier) -> Vec<String> {
     say("peer", create.and_then(|create| create.get("peer")).map(Value::to_string));
     say("runtime", create.and_then(|create| create.get("runtime")).map(Value::to_string));
     say("sensor", at("/sensor").map(str::to_owned));
+    say("untold", dossier.untold());
     for finding in &dossier.findings {
         let of = |key: &str| finding.get(key).and_then(Value::as_str).unwrap_or("-");
         let score = finding.get("score").cloned().unwrap_or_default();

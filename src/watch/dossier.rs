@@ -134,6 +134,13 @@ impl Dossier {
         self.record.get("timeline").and_then(Value::as_array).map_or(&[], Vec::as_slice)
     }
 
+    /// What the kernel only counted, in words, if it did.
+    pub fn untold(&self) -> Option<String> {
+        let count = |pointer: &str| self.record.pointer(pointer).and_then(Value::as_u64);
+        let (execs, network) = (count("/untold/execs")?, count("/untold/network")?);
+        Some(format!("{execs} more programs, {network} more network actions, only counted"))
+    }
+
     /// The launch on one line.
     pub fn row(&self) -> Row {
         let owned = |pointer: &str| text(&self.record, pointer).map(str::to_owned);

@@ -68,6 +68,13 @@ pub(super) enum Happened {
     Ran(Ran),
     /// A network action.
     Network(Network),
+    /// Actions beyond what the kernel tells one by one of a container: only counted.
+    Untold {
+        /// Programs.
+        execs: u64,
+        /// Network actions.
+        network: u64,
+    },
     /// A name was asked for.
     Dns {
         /// The name.
@@ -188,6 +195,7 @@ pub(super) enum Class {
     Outward,
     Inward,
     Names,
+    Untold,
 }
 
 impl Class {
@@ -196,6 +204,8 @@ impl Class {
         match self {
             // A health check every second, for five minutes.
             Self::Exec => 1024,
+            // The sensor counts once a second.
+            Self::Untold => 512,
             Self::Asked | Self::Process => 256,
             Self::Engine => 64,
             Self::Outward | Self::Inward | Self::Names => 32,
@@ -212,6 +222,7 @@ impl Fact {
             Happened::Network(Network { did: Did::Connect | Did::Send, .. }) => Class::Outward,
             Happened::Network(Network { did: Did::Listen | Did::Inbound, .. }) => Class::Inward,
             Happened::Dns { .. } => Class::Names,
+            Happened::Untold { .. } => Class::Untold,
             Happened::Created { .. }
             | Happened::Started
             | Happened::Died { .. }
@@ -232,6 +243,11 @@ impl Happened {
     /// The call, if a start is asked for.
     pub(super) fn start_asked(&self) -> Option<&Asked> {
         if let Self::Asked(asked) = self { Some(asked).filter(|asked| asked.exec.is_none()) } else { None }
+    }
+
+    /// Programs and network actions that were only counted.
+    pub(super) const fn untold(&self) -> Option<(u64, u64)> {
+        if let Self::Untold { execs, network } = self { Some((*execs, *network)) } else { None }
     }
 
     /// The call and the exec's id, if an exec is asked for.

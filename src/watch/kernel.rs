@@ -75,7 +75,7 @@ pub enum What {
         server: Option<SocketAddr>,
     },
     /// Actions beyond the container's budget: counted, not told one by one.
-    Uncounted {
+    Untold {
         /// Execs.
         execs: u64,
         /// Network actions.

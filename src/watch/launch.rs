@@ -71,7 +71,18 @@ impl<'c> Launch<'c> {
         if self.container.is_truncated {
             members.insert("truncated".into(), true.into());
         }
+        let (execs, network) = self.untold();
+        if execs > 0 || network > 0 {
+            members.insert("untold".into(), json!({"execs": execs, "network": network}));
+        }
         members
+    }
+
+    /// How many programs and network actions the timeline lacks, since the kernel only counted them.
+    fn untold(&self) -> (u64, u64) {
+        let counts = self.facts.iter().filter_map(|fact| fact.what.untold());
+        counts
+            .fold((0, 0), |(all, others), (execs, network)| (execs.saturating_add(all), network.saturating_add(others)))
     }
 
     /// Ids of the records of its calls, in order.
@@ -132,6 +143,7 @@ impl<'c> Launch<'c> {
                 (!seen).then(|| json!({"what": "exec", "record": asked.record, "principal": asked.by.name}))?
             }
             Happened::Created { .. }
+            | Happened::Untold { .. }
             | Happened::Asked(_)
             | Happened::ExecCreated { .. }
             | Happened::ExecStarted { .. }
@@ -164,7 +176,7 @@ impl<'c> Launch<'c> {
 
 /// Counts the entries of each kind, so that one kind cannot fill a timeline.
 #[derive(Debug, Default)]
-struct Shown([usize; 7]);
+struct Shown([usize; 8]);
 
 impl Shown {
     fn takes(&mut self, fact: &Fact) -> bool {

@@ -155,7 +155,8 @@ fn happened(what: What, audit: &Audit) -> Option<Happened> {
             Some(Happened::Network(Network { did, protocol, local, remote, process: by.map(|(_, name)| name) }))
         }
         What::Dns { name, .. } => Some(Happened::Dns { name }),
-        What::Appeared | What::Found | What::Exited { .. } | What::Uncounted { .. } | What::Gone => None,
+        What::Untold { execs, network } => Some(Happened::Untold { execs, network }),
+        What::Appeared | What::Found | What::Exited { .. } | What::Gone => None,
     }
 }
 

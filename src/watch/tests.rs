@@ -171,6 +171,18 @@ fn a_launch_is_told_from_its_create_to_its_end() {
 }
 
 #[test]
+fn what_the_kernel_only_counted_is_in_the_launch_that_it_belongs_to() {
+    let mut inputs = usual();
+    inputs.insert(15, fact(4000, Happened::Untold { execs: 30, network: 0 }));
+    // The rest is told once the container is gone.
+    inputs.push(fact(9500, Happened::Untold { execs: 6, network: 2 }));
+    let tellings = told_as_it_comes(inputs, 20_000);
+    assert_eq!(last(&tellings, "launch").members["untold"], json!({"execs": 36, "network": 2}));
+    assert_eq!(last(&tellings, "finding").members["untold"], json!({"execs": 36, "network": 2}));
+    assert_eq!(last(&told_as_it_comes(usual(), 20_000), "launch").members.get("untold"), None);
+}
+
+#[test]
 fn what_is_no_risk_is_no_finding() {
     let mut inputs = usual();
     let In::Record(create) = &mut inputs[0] else { panic!() };

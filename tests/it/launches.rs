@@ -147,6 +147,20 @@ fn whoever_enters_is_told_apart_by_whether_a_call_asked_for_it() {
 }
 
 #[test]
+fn what_is_not_told_one_by_one_is_counted_in_the_launch() {
+    let engine = Engine::shared();
+    let Some(gate) = watching(&engine) else { return };
+    let docker = Docker::at(&gate.socket());
+    let many = "n=0; while [ $n -lt 100 ]; do /bin/true; n=$((n+1)); done";
+    let id = docker.ok(&["create", "busybox:1.0", "sh", "-c", many]);
+    docker.ok(&["start", "-a", &id]);
+    let launch = closed(&gate, &id);
+    let (told, untold) = (did(&launch, "process").len(), launch["untold"]["execs"].as_u64().unwrap());
+    assert_eq!(told as u64 + untold, 101, "the shell and a hundred more: {launch:#}");
+    docker.ok(&["rm", &id]);
+}
+
+#[test]
 fn a_container_made_behind_the_gate_is_told_with_what_it_did() {
     let engine = Engine::shared();
     let Some(gate) = watching(&engine) else { return };

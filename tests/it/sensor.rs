@@ -305,7 +305,7 @@ fn datagrams_raw_sockets_and_names_are_told() {
 fn a_storm_in_one_container_hides_nothing_of_the_others() {
     let (Some(mut watching), docker) = (Watching::start(), docker()) else { return };
     let storm = run(&docker, &[], &["sh", "-c", "n=0; while [ $n -lt 40000 ]; do /bin/true; n=$((n+1)); done"]);
-    watching.wait(&storm, "the storm", |what| matches!(what, What::Uncounted { .. }));
+    watching.wait(&storm, "the storm", |what| matches!(what, What::Untold { .. }));
     for round in 0..8 {
         let id = create(&docker, &[], &["/bin/echo", &round.to_string()]);
         docker.ok(&["start", "-a", &id]);
@@ -320,7 +320,7 @@ fn a_storm_in_one_container_hides_nothing_of_the_others() {
     remove(&docker, &[&storm]);
     watching.until_gone(&storm);
     let untold = watching.of(&storm).into_iter();
-    let untold = untold.map(|what| if let What::Uncounted { execs, .. } = what { *execs } else { 0 });
+    let untold = untold.map(|what| if let What::Untold { execs, .. } = what { *execs } else { 0 });
     let (told, untold) = (watching.execs(&storm).len() as u64, untold.sum::<u64>());
     println!("{told} told one by one, {untold} counted");
     assert_eq!(told + untold, 1 + 40_000 + 1);

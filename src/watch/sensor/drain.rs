@@ -312,7 +312,7 @@ impl Drain {
         let (execs, network) = (now.execs.saturating_sub(known.execs), now.network.saturating_sub(known.network));
         (known.execs, known.network) = (now.execs, now.network);
         if execs > 0 || network > 0 {
-            self.put(now.id, clock::since_boot(), What::Uncounted { execs, network });
+            self.put(now.id, clock::since_boot(), What::Untold { execs, network });
         }
     }
 
