@@ -15,6 +15,8 @@ use super::tell::{Odd, Told};
 
 /// A first process runs before the engine says that it started: actions this much earlier belong to the start.
 const EARLY: SignedDuration = SignedDuration::from_millis(500);
+/// Two starts so close together, without an end between them, are one: found by asking the engine, and told by its event.
+const SAME: SignedDuration = SignedDuration::from_secs(5);
 /// What comes this late after a death still belongs to it: `destroy` after `die`.
 pub(super) const SETTLE: SignedDuration = SignedDuration::from_secs(3);
 
@@ -116,8 +118,15 @@ impl Container {
     /// The launches that are not over, in order. One that has not started yet is the last.
     pub(super) fn launches(&self, window: Duration) -> Vec<Launch<'_>> {
         let of = |is: fn(&Happened) -> bool| self.facts.iter().filter(move |fact| is(&fact.what)).map(|fact| fact.at);
-        let starts: Vec<Timestamp> = of(|what| matches!(what, Happened::Started)).collect();
         let ends: Vec<Timestamp> = of(|what| matches!(what, Happened::Died { .. } | Happened::Destroyed)).collect();
+        let mut starts: Vec<Timestamp> = Vec::new();
+        for start in of(|what| matches!(what, Happened::Started)) {
+            let ended_since = |before: &Timestamp| ends.iter().any(|end| end > before && *end <= start);
+            let is_same = |before: &Timestamp| start <= later(*before, SAME) && !ended_since(before);
+            if !starts.last().is_some_and(is_same) {
+                starts.push(start);
+            }
+        }
         let mut all = Vec::new();
         let mut from = self.done.unwrap_or(Timestamp::MIN);
         for (at, start) in starts.iter().enumerate() {

@@ -116,6 +116,7 @@ impl<'c> Launch<'c> {
     fn entry(&self, fact: &Fact, entries: &[Entry<'_>]) -> Option<Map<String, Value>> {
         let value = match &fact.what {
             Happened::Created { .. } if self.made().is_none() => json!({"what": "create"}),
+            Happened::Started if Some(fact.at) != self.start => return None,
             Happened::Started => match self.starter() {
                 Some((_, asked)) => json!({"what": "start", "record": asked.record, "principal": asked.by.name}),
                 None => json!({"what": "start"}),

@@ -183,6 +183,19 @@ fn what_the_kernel_only_counted_is_in_the_launch_that_it_belongs_to() {
 }
 
 #[test]
+fn a_start_that_was_found_before_its_event_came_is_one_start() {
+    // The engine was asked what runs in the moment between the two.
+    let found = fact(1290, Happened::Started);
+    for inputs in [[usual(), vec![found.clone()]].concat(), [vec![found], usual()].concat()] {
+        let tellings = told_at_the_end(inputs);
+        assert_eq!(events(&tellings, "launch"), ["open", "armed", "closed"]);
+        let whats = whats(last(&tellings, "launch"));
+        assert_eq!(whats.iter().filter(|what| **what == "start").count(), 1, "{whats:?}");
+        assert!(whats.contains(&"connect".to_owned()) && whats.contains(&"die".to_owned()), "{whats:?}");
+    }
+}
+
+#[test]
 fn what_is_no_risk_is_no_finding() {
     let mut inputs = usual();
     let In::Record(create) = &mut inputs[0] else { panic!() };
