@@ -43,7 +43,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("store", &[]),
     ("watch", &["request", "policy", "engine", "audit", "store", "sys"]),
     ("sink", &["audit", "sys"]),
-    ("admin", &["listen", "peer", "request", "policy", "audit", "store", "sink"]),
+    ("admin", &["listen", "peer", "request", "policy", "audit", "store", "watch", "sink"]),
     ("install", &["config", "listen", "engine"]),
     (
         "doctor",

@@ -11,8 +11,9 @@ pub(super) const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8"
 const BOUNDS: [u64; 14] =
     [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 5_000_000];
 
-/// Names and values of labels. All are ours: a label that a caller could choose would let him fill the scraper's memory.
-pub(super) type Labels<'a> = &'a [(&'static str, &'static str)];
+/// Names and values of labels. Values are ours, or an operator's plain names of sinks: a label that a caller could choose would
+/// let him fill the scraper's memory.
+pub(super) type Labels<'a> = &'a [(&'static str, &'a str)];
 
 /// An exposition that is being written.
 #[derive(Debug, Default)]
@@ -40,7 +41,7 @@ impl Exposition {
     }
 
     /// One name with several sets of labels.
-    pub(super) fn family<L: AsRef<[(&'static str, &'static str)]>>(
+    pub(super) fn family<'a, L: AsRef<[(&'static str, &'a str)]>>(
         &mut self,
         name: &'static str,
         help: &'static str,

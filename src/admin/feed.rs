@@ -158,7 +158,12 @@ impl State {
         stats.records.saturating_sub(self.read + self.skipped)
     }
 
-    /// Writes all metrics.
+    /// Number of the newest line.
+    pub(super) const fn newest(&self, stats: &Stats) -> u64 {
+        (self.first + stats.records).saturating_sub(1)
+    }
+
+    /// Writes the metrics of the journal.
     pub(super) fn write(&self, stats: &Stats, out: &mut Exposition) {
         self.tally.write(out);
         let severities =

@@ -8,6 +8,7 @@ use http::{HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use serde::Serialize;
 
+use super::beside::{Beside, SensorHealth, SinkHealth};
 use super::exposition::{CONTENT_TYPE as EXPOSITION, Exposition};
 use super::feed::Feed;
 use crate::audit::{Audit, Stats};
@@ -23,6 +24,8 @@ pub(super) struct Health {
     version: &'static str,
     pub(super) policy: PolicyHealth,
     pub(super) journal: JournalHealth,
+    pub(super) sensor: SensorHealth,
+    pub(super) sinks: Vec<SinkHealth>,
     /// Why the admin door itself does not see the journal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) reader: Option<String>,
@@ -47,11 +50,13 @@ pub(super) struct JournalHealth {
 }
 
 impl Health {
-    /// Looks at the journal and at what was read of it.
-    pub(super) async fn of(audit: &Audit, feed: &Feed) -> Self {
+    /// Looks at the journal, at what was read of it, and at what is at work beside.
+    pub(super) async fn of(audit: &Audit, feed: &Feed, beside: &Beside) -> Self {
         let answers = audit.answers(ANSWER).await;
-        let Stats { records, failures, lost, failing, open, streams, .. } = audit.stats();
+        let stats = audit.stats();
+        let Stats { records, failures, lost, failing, open, streams, .. } = stats;
         let state = feed.state();
+        let (sensor, sinks) = (beside.sensor(), beside.sinks(state.newest(&stats)));
         let policy = PolicyHealth {
             generation: state.policy.generation,
             sha256: state.policy.sha256.clone(),
@@ -65,7 +70,7 @@ impl Health {
             (true, false, None) => "ok",
         };
         let journal = JournalHealth { answers, failing, failures, lost, records, open_calls: open, streams };
-        Self { status, version: env!("CARGO_PKG_VERSION"), policy, journal, reader }
+        Self { status, version: env!("CARGO_PKG_VERSION"), policy, journal, sensor, sinks, reader }
     }
 
     /// Whether calls can be recorded.
@@ -83,11 +88,16 @@ pub(super) fn health(health: &Health) -> Response<Full<Bytes>> {
 }
 
 /// The answer to `GET /metrics`; how many approvals wait is left out where the index cannot be read.
-pub(super) fn metrics(audit: &Audit, feed: &Feed, waiting: Option<usize>) -> Response<Full<Bytes>> {
+pub(super) fn metrics(audit: &Audit, feed: &Feed, beside: &Beside, waiting: Option<usize>) -> Response<Full<Bytes>> {
     // Before the lock: nothing waits for it while it is asked, and the reader may only have come further since.
     let stats = audit.stats();
     let mut out = Exposition::default();
-    feed.state().write(&stats, &mut out);
+    let newest = {
+        let state = feed.state();
+        state.write(&stats, &mut out);
+        state.newest(&stats)
+    };
+    beside.write(newest, &mut out);
     if let Some(waiting) = waiting {
         out.gauge("tidewaiter_approvals_open", "Calls that wait for an admin.", waiting);
     }

@@ -1,10 +1,11 @@
 //! The admin door: what waits for approval and an admin's word on it, metrics and health, over HTTP on a Unix socket of its own.
 //!
 //! Who may connect is the socket's permissions; who did is the kernel's word. Metrics and health come from the journal's
-//! finished records and from the journal itself, so that nothing is counted on the way of a call.
+//! finished records, from the journal itself and from what is at work beside the calls, so that nothing is counted on their way.
 
 // The gate's side.
 mod approvals;
+mod beside;
 mod health;
 mod serve;
 // What the journal comes to.
@@ -23,6 +24,7 @@ mod client;
 pub const KEY: &str = "console.key";
 
 pub use approvals::Admin;
+pub use beside::Beside;
 pub use client::{Client, ClientError};
 pub use feed::{Feed, PolicyNow};
 pub use serve::{Desk, bind, bind_console};

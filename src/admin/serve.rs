@@ -22,7 +22,7 @@ use tokio::time::timeout;
 use tower::ServiceExt as _;
 
 use super::web::{Lasting, Sessions, Visitor, Web, router};
-use super::{Admin, Feed};
+use super::{Admin, Beside, Feed};
 use crate::audit::Audit;
 use crate::listen::{Accepted, Address, BindError, Door, Settings};
 use crate::peer::{Lookup, Peer};
@@ -66,9 +66,17 @@ pub fn bind_console(address: SocketAddr) -> Result<Door, BindError> {
 
 impl Desk {
     /// What admins may see and do; `key` seals their sessions.
-    pub fn new(admin: Admin, audit: Audit, feed: Feed, key: [u8; 32], lookup: Arc<Lookup>, drain: Watch) -> Self {
+    pub fn new(
+        admin: Admin,
+        audit: Audit,
+        feed: Feed,
+        beside: Beside,
+        key: [u8; 32],
+        lookup: Arc<Lookup>,
+        drain: Watch,
+    ) -> Self {
         let sessions = Sessions::new(key, Timestamp::now());
-        Self { router: router(Arc::new(Web::new(admin, audit, feed, sessions, drain))), lookup }
+        Self { router: router(Arc::new(Web::new(admin, audit, feed, beside, sessions, drain))), lookup }
     }
 
     /// Serves admins at a door until told to drain.

@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::{RunError, tell_trouble};
-use crate::admin::{self, Admin, Desk, Feed, PolicyNow};
+use crate::admin::{self, Admin, Beside, Desk, Feed, PolicyNow};
 use crate::audit::{self, Audit, LifecycleEvent};
 use crate::config::Config;
 use crate::listen::{BindError, Door};
@@ -34,6 +34,7 @@ pub(super) struct Behind<'a> {
     pub(super) lookup: &'a Arc<Lookup>,
     /// Number of the first record of this run.
     pub(super) first: u64,
+    pub(super) beside: Beside,
 }
 
 impl Behind<'_> {
@@ -47,13 +48,13 @@ impl Behind<'_> {
         if doors.is_empty() {
             return Ok(());
         }
-        let Self { config, store, audit, lookup, first } = self;
+        let Self { config, store, audit, lookup, first, beside } = self;
         let policy = &config.policy;
         let (generation, sha256) = (policy.generation(), policy.sha256().to_string());
         let feed = Feed::new(PolicyNow { generation, sha256, since: Timestamp::now() }, first);
         let admin = Admin::new(store.clone(), audit.clone());
         let key = audit::host_key(&config.audit.keys, admin::KEY).map_err(RunError::Key)?;
-        let desk = Desk::new(admin, audit.clone(), feed.clone(), key, Arc::clone(lookup), drain.clone());
+        let desk = Desk::new(admin, audit.clone(), feed.clone(), beside, key, Arc::clone(lookup), drain.clone());
         let mut at_work: Vec<Work> = vec![Box::pin(feed.follow(config.audit.journal.clone(), drain.clone()))];
         for (door, address) in doors {
             audit.lifecycle(LifecycleEvent::Listen { door: door.name().to_owned(), address }).await;

@@ -21,6 +21,7 @@ use tower::{Service, ServiceBuilder, ServiceExt};
 use self::certificates::Certificates;
 use self::desk::Behind;
 use self::reload::{Part, Reloader};
+use crate::admin::Beside;
 use crate::audit::{Audit, Follower, LifecycleEvent, OpenError};
 use crate::config::Config;
 use crate::engine::{self, Dialer, Inspect};
@@ -133,7 +134,9 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         open.spawn(keep(door, gate, lookup, drain, config.limits.connections));
     }
 
-    let behind = Behind { config: &config, store: &gate.store, audit: &audit, lookup: &lookup, first: opened.first };
+    let beside = Beside { sensor: sensor.handle.meter(), sinks: sinks.progress() };
+    let (store, first) = (&gate.store, opened.first);
+    let behind = Behind { config: &config, store, audit: &audit, lookup: &lookup, first, beside };
     behind.serve(admin_doors, &mut open, &drain).await?;
 
     let parts = parts(&config, &audit, &gate, an0693);

@@ -11,7 +11,7 @@ use crate::watch::sensor::{self, Handle, Setting, Want};
 /// The sensor, or that there is none: it stops with its handle.
 pub(super) struct Started {
     pub(super) notices: Option<Receiver<Notice>>,
-    pub(super) _handle: Handle,
+    pub(super) handle: Handle,
     /// For the journal: what was and was not watched is part of the evidence.
     pub(super) record: LifecycleEvent,
 }
@@ -29,5 +29,5 @@ pub(super) async fn start(want: Want) -> Result<Started, RunError> {
         tracing::warn!(%status, "kernel sensor");
     }
     let record = LifecycleEvent::Sensor { on: status.is_on(), status: status.to_string() };
-    Ok(Started { notices: status.is_on().then_some(notices), _handle: handle, record })
+    Ok(Started { notices: status.is_on().then_some(notices), handle, record })
 }

@@ -6,11 +6,13 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval, sleep};
 
 use super::cursor::{Cursor, Saved};
+use super::progress::Place;
 use super::reader::{Batch, Jump, Next, Reader};
 use super::settings::Settings;
 use super::wire::Wire;
@@ -35,8 +37,8 @@ pub(super) struct Delivery {
     saved: Saved,
     /// The last record that has arrived; `None` if the sink is new.
     arrived: Option<Cursor>,
-    /// What was last told of it.
-    is_down: bool,
+    /// What others may know of it; whether it is down is what was last told.
+    place: Arc<Place>,
     /// Connections in a row that broke before anything had arrived by them.
     broken: u32,
     pause: Duration,
@@ -85,7 +87,14 @@ impl Delivery {
             tracing::warn!(%error, sink = settings.name, "its position cannot be read; it is given everything that is kept");
             None
         });
-        Self { settings, journal, audit, saved, arrived, is_down: false, broken: 0, pause: FIRST_PAUSE }
+        let place = Place::new(&settings.name);
+        place.arrive(arrived.as_ref().map_or(0, |at| at.seq));
+        Self { settings, journal, audit, saved, arrived, place, broken: 0, pause: FIRST_PAUSE }
+    }
+
+    /// Where others can see how far it has come.
+    pub(super) fn place(&self) -> Arc<Place> {
+        Arc::clone(&self.place)
     }
 
     /// Delivers until it is told to end and nothing is left, or the sink is down.
@@ -184,6 +193,7 @@ impl Delivery {
         if let Err(error) = self.saved.save(&at) {
             tracing::warn!(%error, sink = self.settings.name, "cannot save its position; after a restart records come twice");
         }
+        self.place.arrive(at.seq);
         self.arrived = Some(at);
     }
 
@@ -197,7 +207,7 @@ impl Delivery {
 
     /// Said when it begins, and not for each try.
     async fn down(&mut self, error: &io::Error) {
-        if !std::mem::replace(&mut self.is_down, true) {
+        if !self.place.set_down(true) {
             let (sink, error) = (self.settings.name.clone(), error.to_string());
             tracing::warn!(sink, error, "a sink takes no records");
             self.audit.lifecycle(LifecycleEvent::SinkDown { sink, error }).await;
@@ -208,7 +218,7 @@ impl Delivery {
     /// told of for ever, by records that each give it something to refuse.
     async fn up(&mut self) {
         (self.pause, self.broken) = (FIRST_PAUSE, 0);
-        if std::mem::take(&mut self.is_down) {
+        if self.place.set_down(false) {
             let sink = self.settings.name.clone();
             tracing::info!(sink, "a sink takes records again");
             self.audit.lifecycle(LifecycleEvent::SinkUp { sink }).await;

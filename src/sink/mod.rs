@@ -12,6 +12,7 @@ mod syslog;
 // How it gets there.
 mod cursor;
 mod deliver;
+mod progress;
 mod reader;
 mod settings;
 mod tls;
@@ -34,6 +35,7 @@ use crate::runtime::{self, Trigger};
 
 pub use console::{line, shown};
 pub use formats::{Format, Kind, Severity, Version};
+pub use progress::{Come, Progress};
 pub use settings::{Settings, Target};
 pub use tls::{Files, Tls};
 
@@ -42,6 +44,7 @@ pub use tls::{Files, Tls};
 pub struct Sinks {
     trigger: Trigger,
     ended: oneshot::Receiver<()>,
+    progress: Progress,
 }
 
 impl Sinks {
@@ -54,6 +57,7 @@ impl Sinks {
             Delivery::new(settings.clone(), journal.to_owned(), audit.clone(), Saved::of(&settings.name, state))
         };
         let deliveries: Vec<Delivery> = sinks.iter().map(of).collect();
+        let progress = deliveries.iter().map(Delivery::place).collect();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let ((trigger, end), (done, ended)) = (runtime::channel(), oneshot::channel());
         std::thread::Builder::new().name("sinks".to_owned()).spawn(move || {
@@ -67,7 +71,12 @@ impl Sinks {
             // Nobody waits if it took too long.
             let _late = done.send(());
         })?;
-        Ok(Self { trigger, ended })
+        Ok(Self { trigger, ended, progress })
+    }
+
+    /// How far they have come.
+    pub fn progress(&self) -> Progress {
+        self.progress.clone()
     }
 
     /// Gives each sink that is up the rest, and ends. What is not there `within` that time is sent after the next start.

@@ -7,10 +7,12 @@ use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
+use super::support::docker::Docker;
 use super::support::engine::Engine;
 use super::support::eventually;
 use super::support::gate::{Gate, Options};
 use super::support::raw::{Answer, Wire, ask};
+use super::support::receiver::{Receiver, Way};
 
 const CONFIG: &str = r#"
 [engine]
@@ -152,6 +154,61 @@ fn health_says_which_policy_is_in_force() {
     let judged =
         eventually("a call is recorded", || gate.records().into_iter().find(|record| record["kind"] == "call"));
     assert_eq!(health["policy"]["sha256"], judged["policy"]["sha256"]);
+}
+
+#[test]
+fn a_sink_that_takes_nothing_falls_behind_and_comes_up_again() {
+    let engine = Engine::shared();
+    let mut receiver = Receiver::rsyslog(Way::Tcp);
+    let config = format!("{CONFIG}{}", receiver.sink(""));
+    let options = Options { config: Some(&config), mode: Some("monitor"), ..Options::default() };
+    let gate = Gate::start(engine.socket(), options);
+    let sink = || {
+        let scraped = samples(&get(&gate, "/metrics").text());
+        let one = |name: &str| scraped[&format!("tidewaiter_sink_{name}{{sink=\"logs\"}}")];
+        (one("up"), one("lag_records"))
+    };
+    eventually("all has arrived", || (sink() == (1.0, 0.0)).then_some(()));
+
+    receiver.stop();
+    call(&gate.socket(), 60);
+    let health = eventually("it is down, and what was called since has not arrived", || {
+        let health: Value = serde_json::from_slice(&get(&gate, "/health").body).unwrap();
+        (health["sinks"][0]["up"] == false && health["sinks"][0]["lag"].as_u64() >= Some(60)).then_some(health)
+    });
+    assert_eq!((&health["status"], &health["sinks"][0]["name"]), (&"ok".into(), &"logs".into()), "calls are recorded");
+    assert_eq!(sink().0, 0.0);
+
+    receiver.start();
+    eventually("all has arrived again", || (sink() == (1.0, 0.0)).then_some(()));
+}
+
+#[test]
+fn events_of_the_kernel_are_counted_and_what_containers_hide_in_a_crowd_too() {
+    let engine = Engine::shared();
+    let gate = gate(&engine);
+    let scrape = || samples(&get(&gate, "/metrics").text());
+    let health: Value = serde_json::from_slice(&get(&gate, "/health").body).unwrap();
+    assert_eq!((&health["sensor"]["on"], scrape()["tidewaiter_sensor_up"]), (&true.into(), 1.0), "{health}");
+    let before = scrape();
+    let crowd = "i=0; while [ $i -lt 200 ]; do /bin/true; i=$((i+1)); done";
+    Docker::at(&gate.socket()).ok(&["run", "--rm", "busybox:1.0", "sh", "-c", crowd]);
+    eventually("both are counted", || {
+        let more = |name: &str| scrape()[name] - before[name];
+        (more("tidewaiter_sensor_events_total") >= 64.0 && more("tidewaiter_sensor_counted_total") >= 136.0)
+            .then_some(())
+    });
+}
+
+#[test]
+fn a_sensor_that_nobody_wants_is_not_missed() {
+    let engine = Engine::shared();
+    let config = format!("{CONFIG}[watch]\nsensor = 'off'\n");
+    let options = Options { config: Some(&config), mode: Some("monitor"), ..Options::default() };
+    let gate = Gate::start(engine.socket(), options);
+    assert!(!get(&gate, "/metrics").text().contains("tidewaiter_sensor_up"));
+    let health: Value = serde_json::from_slice(&get(&gate, "/health").body).unwrap();
+    assert_eq!(health["sensor"], serde_json::json!({"on": false, "status": "off: by configuration"}));
 }
 
 // === the examples ===

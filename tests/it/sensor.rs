@@ -353,7 +353,7 @@ fn what_does_not_fit_is_counted_to_the_last_event() {
     let sum = tiny.of(&id).len() as u64 + tiny.gaps;
     println!("{total} events: {} told, {} lost; {others} of others", tiny.of(&id).len(), tiny.gaps);
     assert!(tiny.gaps > 0);
-    assert_eq!(tiny.handle.stats().lost, tiny.gaps);
+    assert_eq!(tiny.handle.meter().stats().lost, tiny.gaps);
     assert!((total..=total + others).contains(&sum), "{sum} of {total}, {others} of others");
     remove(&docker, &[&id]);
 }

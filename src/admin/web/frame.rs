@@ -8,6 +8,7 @@ use http::{HeaderValue, StatusCode};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::super::beside::SinkHealth;
 use super::super::view::Severity;
 use super::Web;
 use crate::peer::UnixPeer;
@@ -51,6 +52,9 @@ pub(super) struct Frame {
     pub(super) waiting: usize,
     pub(super) findings: usize,
     pub(super) open_calls: u64,
+    pub(super) sensor: String,
+    /// Sinks that are down.
+    pub(super) down: Vec<SinkHealth>,
     pub(super) who: String,
     pub(super) zone: String,
 }
@@ -87,6 +91,8 @@ impl Frame {
             waiting,
             findings: Severity::ALL.iter().map(|severity| state.view.open_findings(*severity)).sum(),
             open_calls: stats.open,
+            sensor: web.beside.sensor().status,
+            down: web.beside.sinks(state.newest(&stats)).into_iter().filter(|sink| !sink.up).collect(),
             who: named(person),
             zone: Timestamp::now().to_zoned_datetime(clock.0).strftime("%Z").to_string(),
         }

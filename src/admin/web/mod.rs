@@ -26,7 +26,7 @@ use jiff::Timestamp;
 use tokio::sync::Semaphore;
 
 use super::wire::{LINK, Link};
-use super::{Admin, Feed};
+use super::{Admin, Beside, Feed};
 use crate::audit::Audit;
 use crate::peer::UnixPeer;
 use crate::runtime::Watch;
@@ -48,6 +48,7 @@ pub(super) struct Web {
     pub(super) admin: Admin,
     pub(super) audit: Audit,
     pub(super) feed: Feed,
+    pub(super) beside: Beside,
     pub(super) sessions: Sessions,
     pub(super) drain: Watch,
     live: Arc<Semaphore>,
@@ -67,8 +68,15 @@ pub(super) enum Visitor {
 pub(super) struct Lasting(pub(super) Arc<AtomicBool>);
 
 impl Web {
-    pub(super) fn new(admin: Admin, audit: Audit, feed: Feed, sessions: Sessions, drain: Watch) -> Self {
-        Self { admin, audit, feed, sessions, drain, live: Arc::new(Semaphore::new(LIVE)) }
+    pub(super) fn new(
+        admin: Admin,
+        audit: Audit,
+        feed: Feed,
+        beside: Beside,
+        sessions: Sessions,
+        drain: Watch,
+    ) -> Self {
+        Self { admin, audit, feed, beside, sessions, drain, live: Arc::new(Semaphore::new(LIVE)) }
     }
 }
 

@@ -29,11 +29,11 @@ type Page = Result<Response, Refused>;
 
 pub(super) async fn metrics(State(web): State<Arc<Web>>) -> Response {
     let waiting = waiting(&web, Timestamp::now()).await.map(|all| all.iter().filter(|one| one.is_pending()).count());
-    health::metrics(&web.audit, &web.feed, waiting.ok()).map(axum::body::Body::new)
+    health::metrics(&web.audit, &web.feed, &web.beside, waiting.ok()).map(axum::body::Body::new)
 }
 
 pub(super) async fn health(State(web): State<Arc<Web>>) -> Response {
-    health::health(&Health::of(&web.audit, &web.feed).await).map(axum::body::Body::new)
+    health::health(&Health::of(&web.audit, &web.feed, &web.beside).await).map(axum::body::Body::new)
 }
 
 pub(super) async fn to_console() -> Response {

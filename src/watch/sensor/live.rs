@@ -12,7 +12,7 @@ use tokio::sync::mpsc::{self, Receiver};
 use tokio::time::Instant;
 
 use super::cgroups::Hierarchy;
-use super::{Counts, Handle, Setting, Status, begin_in};
+use super::{Counts, Handle, Meter, Setting, Status, begin_in};
 use crate::watch::kernel::{Event, Notice, What};
 
 const DEADLINE: Duration = Duration::from_secs(5);
@@ -76,7 +76,8 @@ fn begin_with(hierarchy: &Hierarchy, setting: Setting) -> (Handle, Receiver<Noti
     let (notices, receiver) = mpsc::channel(setting.queue);
     let counts = Arc::new(Counts::default());
     let (status, stop, thread) = begin_in(hierarchy.clone(), setting, notices, Arc::clone(&counts)).unwrap();
-    (Handle { thread: Some((stop, thread)), counts }, receiver, status)
+    let meter = Meter { status: Arc::new(status.clone()), counts };
+    (Handle { thread: Some((stop, thread)), meter }, receiver, status)
 }
 
 /// What a container did, up to its end.
@@ -179,7 +180,7 @@ fn losses_while_nobody_takes_the_notices_are_one_gap() {
         drop(cgroup);
         let (mut gaps, mut lost, mut ends) = (0, 0, 0);
         // The end may be among what is lost, and is told all the same.
-        while lost == 0 || lost < handle.stats().lost || ends == 0 {
+        while lost == 0 || lost < handle.meter().stats().lost || ends == 0 {
             match notices.blocking_recv() {
                 Some(Notice::Gap { lost: more, .. }) => (gaps, lost) = (gaps + 1, lost + more),
                 Some(Notice::Event(event)) => ends += u32::from(event.container == id && event.what == What::Gone),
@@ -216,5 +217,5 @@ fn a_container_made_while_losses_are_looked_into_is_not_taken_for_gone() {
             }
         }
     });
-    assert!(handle.stats().lost > 0);
+    assert!(handle.meter().stats().lost > 0);
 }

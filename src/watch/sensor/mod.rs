@@ -29,7 +29,7 @@ mod live;
 mod tests;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc as thread;
 
 use tokio::sync::mpsc::{self, Receiver};
@@ -69,6 +69,14 @@ pub struct Setting {
 #[derive(Debug)]
 pub struct Handle {
     thread: Option<(thread::SyncSender<()>, std::thread::JoinHandle<()>)>,
+    meter: Meter,
+}
+
+/// Says how the sensor is, to whoever looks from outside. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Meter {
+    /// What was on when it was started.
+    status: Arc<Status>,
     counts: Arc<Counts>,
 }
 
@@ -88,6 +96,8 @@ struct Counts {
     notices: AtomicU64,
     lost: AtomicU64,
     untold: AtomicU64,
+    /// Its thread is at its end, whatever ended it.
+    ended: AtomicBool,
 }
 
 impl Default for Setting {
@@ -107,7 +117,8 @@ pub fn start(setting: Setting) -> (Status, Receiver<Notice>, Handle) {
         Ok((status, stop, thread)) => (status, Some((stop, thread))),
         Err(why) => (Status::off(why), None),
     };
-    (status, receiver, Handle { thread, counts })
+    let meter = Meter { status: Arc::new(status.clone()), counts };
+    (status, receiver, Handle { thread, meter })
 }
 
 type Begun = (Status, thread::SyncSender<()>, std::thread::JoinHandle<()>);
@@ -131,10 +142,13 @@ fn begin_in(
     // Nothing is ever sent: it is the end of the sender that says stop.
     let (stop, stopped) = thread::sync_channel(0);
     let (tell, told) = thread::sync_channel(1);
-    let work = move || match drain::Drain::begin(&setting, hierarchy, notices, counts) {
-        // If nobody waits for the answer, nobody wants the sensor.
-        Ok((drain, status)) => drop(tell.send(Ok(status)).map(|()| drain.run(&stopped))),
-        Err(why) => drop(tell.send(Err(why))),
+    let work = move || {
+        let _end = End(Arc::clone(&counts));
+        match drain::Drain::begin(&setting, hierarchy, notices, counts) {
+            // If nobody waits for the answer, nobody wants the sensor.
+            Ok((drain, status)) => drop(tell.send(Ok(status)).map(|()| drain.run(&stopped))),
+            Err(why) => drop(tell.send(Err(why))),
+        }
     };
     let thread = std::thread::Builder::new().name("sensor".to_owned()).spawn(work);
     let thread = thread.map_err(|error| Off::Refused(format!("no thread: {error}")))?;
@@ -153,11 +167,9 @@ impl Handle {
         self.end();
     }
 
-    /// How much there was to tell so far.
-    pub fn stats(&self) -> Stats {
-        let Counts { notices, lost, untold } = &*self.counts;
-        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Stats { notices: read(notices), lost: read(lost), untold: read(untold) }
+    /// What others can look at.
+    pub fn meter(&self) -> Meter {
+        self.meter.clone()
     }
 
     fn end(&mut self) {
@@ -167,6 +179,36 @@ impl Handle {
                 tracing::error!("the sensor's thread panicked");
             }
         }
+    }
+}
+
+impl Meter {
+    /// What was on when it was started.
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// Whether it is at work now.
+    pub fn is_on(&self) -> bool {
+        self.status.is_on() && !self.counts.ended.load(Ordering::Relaxed)
+    }
+
+    /// How much there was to tell so far.
+    pub fn stats(&self) -> Stats {
+        let Counts { notices, lost, untold, .. } = &*self.counts;
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Stats { notices: read(notices), lost: read(lost), untold: read(untold) }
+    }
+}
+
+/// Dropped with the sensor's thread, by a panic too.
+#[cfg(sensor_object)]
+struct End(Arc<Counts>);
+
+#[cfg(sensor_object)]
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.ended.store(true, Ordering::Relaxed);
     }
 }
 
