@@ -4,7 +4,7 @@ use std::io;
 use std::path::Path;
 
 use super::{check, print};
-use crate::audit::Follower;
+use crate::audit::{self, Fault, Follower};
 use crate::config::Report;
 use crate::diagnostic::Source;
 use crate::policy::Policy;
@@ -55,11 +55,18 @@ pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     }
 }
 
-/// Reads a journal from the oldest file that is kept.
+/// Reads a journal from the oldest file that is kept. If somebody has changed it, that is said: what comes of it may not be
+/// what was recorded.
 ///
 /// # Errors
 /// If there is none, or it cannot be read.
 pub(super) fn journal(path: &Path, mut line: impl FnMut(&[u8])) -> io::Result<()> {
+    if let Some(Fault { file, line, why }) = audit::verify(&audit::files(path)?, None)?.fault {
+        let place = format!("{}:{line}", file.display());
+        print::error(format!(
+            "warning: {place}: {why}; not all of this is as it was recorded: tidewaiter journal verify"
+        ));
+    }
     let mut follower = Follower::open_from_start(path)?;
     while let Some(next) = follower.try_next()? {
         line(&next.bytes);

@@ -159,7 +159,8 @@ fn a_learned_policy_lets_pass_what_was_seen_and_none_of_sixteen_attacks() {
     let (policy, notes) = (text(&learned.stdout), text(&learned.stderr));
     assert!(learned.status.success(), "{notes}");
     println!("{notes}\n{policy}");
-    assert!(!notes.contains("not learned") && !notes.contains("still refused"), "{notes}");
+    let doubts = ["warning", "not learned", "still refused"];
+    assert!(!doubts.iter().any(|doubt| notes.contains(doubt)), "{notes}");
     assert!(!policy.contains("hunter2"));
     assert!(policy.contains("uid = 61003") && notes.contains("by 2 callers"), "{policy}");
     let file = PathBuf::from(place.at("learned.toml"));
@@ -195,4 +196,23 @@ fn a_learned_policy_lets_pass_what_was_seen_and_none_of_sixteen_attacks() {
     }
     assert_eq!(direct.ok(&["ps", "-aq"]), before, "nothing was made");
     assert!(!direct.ok(&["volume", "ls", "-q"]).contains("evil"));
+}
+
+#[test]
+fn whoever_learns_from_a_journal_that_was_changed_is_told() {
+    let (engine, dir) = (Engine::shared(), tempfile::tempdir().unwrap());
+    let mut gate = Gate::monitor(engine.socket());
+    Docker::at(&gate.socket()).ok(&["ps"]);
+    assert!(gate.terminate().success());
+    let lines = text(&std::fs::read(gate.journal()).unwrap());
+    let without: Vec<&str> = lines.lines().enumerate().filter(|(at, _)| *at != 1).map(|(_, line)| line).collect();
+    let changed = dir.path().join("changed.jsonl");
+    std::fs::write(&changed, without.join("\n") + "\n").unwrap();
+    let policy = dir.path().join("policy.toml");
+    std::fs::write(&policy, "version = 1\nmode = \"enforce\"\n[fallback]\nprofile = \"baseline\"\n").unwrap();
+    let (changed, policy) = (changed.display().to_string(), policy.display().to_string());
+    for args in [&["learn", &changed][..], &["replay", &changed, "--policy", &policy]] {
+        let notes = text(&tidewaiter(dir.path(), args).stderr);
+        assert!(notes.contains(&format!("warning: {changed}:2: ")) && notes.contains("journal verify"), "{notes}");
+    }
 }
