@@ -1,12 +1,14 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/bash
+# Of `make soak`.
+MINUTES ?= 10
 # Of `make fuzz`: how many inputs, and which.
 N ?= 20000
 SEED ?= 1
 
 MUSL = $(shell uname -m)-unknown-linux-musl
 
-.PHONY: help run build test ocsf engines podman browser picture promtool lint fmt bench fuzz deny deb static sbom takeover setup clean
+.PHONY: help run build test ocsf engines podman browser picture promtool launches soak lint fmt bench fuzz deny deb static sbom takeover setup clean
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -71,6 +73,9 @@ promtool: setup ## Have Prometheus' own tool check metrics, alerts and dashboard
 
 launches: setup ## Watch 500 short launches by three callers at once, count what is missed, and time the findings (root)
 	tests/engine.sh with cargo test --locked --test it -- --ignored --nocapture launches::five_hundred
+
+soak: setup ## Have clients do everything, well and badly, for minutes, and hold what the gate then holds: make soak [MINUTES=10]
+	TIDEWAITER_SOAK_MINUTES=$(MINUTES) tests/engine.sh with cargo test --locked --test it -- --ignored --nocapture soak::
 
 lint: setup ## Check format, clippy and the shell scripts; warnings are errors
 	cargo fmt --check

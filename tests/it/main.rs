@@ -33,6 +33,7 @@ mod rules;
 mod sensor;
 mod service;
 mod sink;
+mod soak;
 mod support;
 mod systemd;
 mod tls;
