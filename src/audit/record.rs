@@ -257,6 +257,9 @@ pub(super) fn unix_peer(object: &mut Object<'_>, peer: &UnixPeer, redactor: &Red
             optional(o, "image", container.image.as_deref());
         }),
     }
+    if peer.unplaced {
+        object.display("unplaced", true);
+    }
 }
 
 fn request(object: &mut Object<'_>, facts: &CallFacts<'_>, clear: bool, redactor: &Redactor) {

@@ -61,7 +61,7 @@ impl Lookup {
 
     async fn unix(&self, socket: BorrowedFd<'_>) -> UnixPeer {
         let Some((pid, uid, gid)) = process::credentials(socket) else {
-            return UnixPeer::default();
+            return UnixPeer { unplaced: true, ..UnixPeer::default() };
         };
         // 0 is a process in a PID namespace that we cannot see into.
         let pid = Some(pid).filter(|&pid| pid != 0);
@@ -89,6 +89,7 @@ impl Lookup {
             cmdline: facts.cmdline,
             login_uid: facts.login_uid,
             container: facts.container.map(|id| CallerContainer { id, image: None }),
+            unplaced: !facts.placed,
         }
     }
 
@@ -186,6 +187,7 @@ mod tests {
         assert!(child.wait().unwrap().success());
         assert_eq!(peer.pid, Some(child.id()));
         assert_eq!(peer.exe, std::env::current_exe().ok());
+        assert!(!peer.unplaced);
         assert_eq!(peer.cmdline.unwrap().last().unwrap(), "an argument");
     }
 
@@ -198,6 +200,8 @@ mod tests {
         assert!(child.wait().unwrap().success());
         let peer = accepted(&listener).await;
         assert_eq!((peer.pid, peer.uid), (Some(child.id()), Some(nix::unistd::getuid().as_raw())));
+        // It may have run in a container, whose root is not the host's.
+        assert!(peer.unplaced && !peer.is_on_host());
         assert_eq!((peer.exe, peer.cmdline, peer.login_uid, peer.container), (None, None, None, None));
     }
 

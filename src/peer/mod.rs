@@ -69,6 +69,15 @@ pub struct UnixPeer {
     pub login_uid: Option<u32>,
     /// The container the caller itself runs in.
     pub container: Option<CallerContainer>,
+    /// Whether nobody knows if it runs in one: it was gone before that could be learned, or lives where we cannot see.
+    pub unplaced: bool,
+}
+
+impl UnixPeer {
+    /// Whether it is known to run on the host itself, so that its ids are the host's.
+    pub const fn is_on_host(&self) -> bool {
+        self.container.is_none() && !self.unplaced
+    }
 }
 
 /// A group of a process.

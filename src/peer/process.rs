@@ -53,6 +53,8 @@ pub(super) struct Facts {
     pub(super) cmdline: Option<Vec<String>>,
     pub(super) login_uid: Option<u32>,
     pub(super) container: Option<String>,
+    /// Whether its cgroups could be read, which tell of the container.
+    pub(super) placed: bool,
 }
 
 impl Process {
@@ -87,11 +89,13 @@ impl Process {
     /// Everything but the command line. Waits for nobody: the kernel answers from its own memory.
     pub(super) fn facts(&self) -> Facts {
         let of = |name| text(&format!("/proc/{}/{name}", self.pid));
+        let cgroups = of("cgroup");
         Facts {
             exe: std::fs::read_link(format!("/proc/{}/exe", self.pid)).ok(),
             cmdline: None,
             login_uid: of("loginuid").and_then(|text| text.trim().parse().ok()).filter(|&uid| uid != NO_LOGIN),
-            container: of("cgroup").and_then(|text| container::of_cgroup(&text)),
+            container: cgroups.as_deref().and_then(container::of_cgroup),
+            placed: cgroups.is_some(),
         }
     }
 }

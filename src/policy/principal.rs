@@ -56,10 +56,11 @@ impl Matcher {
         }
     }
 
-    /// Root of a container is not root of the host, and its other ids are nobody's here: who runs in a container is claimed
-    /// only where containers are spoken of.
+    /// Root of a container is not root of the host, and its other ids are nobody's here: who runs in a container, or may, is
+    /// claimed only where containers are spoken of. A process that connects and is gone at once, while another speaks through
+    /// its descriptor, would else leave its container behind.
     fn claims_process(&self, peer: &UnixPeer) -> bool {
-        if peer.container.is_some() && self.in_container.is_none() {
+        if !peer.is_on_host() && self.in_container.is_none() {
             return false;
         }
         let image = || peer.container.as_ref()?.image.as_deref().and_then(Image::parse);

@@ -11,6 +11,7 @@
 
 mod approve;
 mod browser;
+mod caller;
 mod cases;
 mod check;
 mod cli;

@@ -31,6 +31,8 @@ struct Unix {
     exe: Option<PathBuf>,
     login_uid: Option<u32>,
     container: Option<Container>,
+    #[serde(default)]
+    unplaced: bool,
 }
 
 #[derive(Debug, Deserialize)]
@@ -80,6 +82,7 @@ impl From<Unix> for UnixPeer {
             cmdline: None,
             login_uid: unix.login_uid,
             container: unix.container.map(|caller| CallerContainer { id: caller.id, image: caller.image }),
+            unplaced: unix.unplaced,
         }
     }
 }

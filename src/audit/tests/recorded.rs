@@ -229,6 +229,7 @@ fn every_kind_of_caller_comes_back() {
     };
     let in_container = crate::peer::CallerContainer { id: "a".repeat(64), image: Some("busybox:1.0".into()) };
     let outside = Peer::Unix(Box::new(unix.clone()));
+    let gone = Peer::Unix(Box::new(UnixPeer { unplaced: true, ..unix.clone() }));
     unix.container = Some(in_container);
     let certificate = crate::peer::Certificate {
         subject: "CN=ann,OU=ops".into(),
@@ -243,7 +244,7 @@ fn every_kind_of_caller_comes_back() {
     };
     let address = ([192, 0, 2, 7], 4000).into();
     let tls = Peer::Tls(Box::new(crate::peer::TlsPeer { address, certificate }));
-    for peer in [outside, Peer::Unix(Box::new(unix)), Peer::Unix(Box::default()), Peer::Tcp(address), tls] {
+    for peer in [outside, gone, Peer::Unix(Box::new(unix)), Peer::Unix(Box::default()), Peer::Tcp(address), tls] {
         let line = Common::render(&facts(&call, &peer, &verdict), Level::Request, "h", &Redactor::new(&[5; 32]));
         let line = format!("{{{}}}", String::from_utf8(line.intent()).unwrap());
         let line = line.replace("\"operation\":\"ContainerList\"", "\"operation\":\"ContainerCreate\"");

@@ -200,7 +200,8 @@ struct Listed {
 fn listed(found: &Found<'_>, path: &str) -> Vec<Listed> {
     let fixed = found.profile.binds.iter().filter_map(|bind| Some((bind.fixed.as_ref()?, bind.writable)));
     let own = found.own_binds.get_or_init(|| {
-        let peer = found.unix_peer();
+        // The ids of a container are nobody's here, and have no home.
+        let peer = found.unix_peer().filter(|peer| peer.is_on_host());
         let home = peer.and_then(|peer| peer.home.as_deref()).and_then(|home| home.to_str());
         let user = peer.and_then(|peer| peer.user.as_deref());
         let own = found.profile.binds.iter().filter(|bind| bind.fixed.is_none());

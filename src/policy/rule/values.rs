@@ -356,6 +356,7 @@ mod tests {
             gid: Some(1),
             groups: vec![Group { gid: 1, name: Some("g".into()) }],
             container: Some(CallerContainer { id: "i".into(), image: None }),
+            unplaced: false,
             ..UnixPeer::default()
         }));
         let mut built = 0;

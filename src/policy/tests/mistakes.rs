@@ -1,9 +1,10 @@
 //! Mistakes in a policy file that would make it weaker than its author thinks.
 
-use super::roads::{host, under};
-use super::{create, mistakes, policy};
+use super::roads::{host, of_body, under};
+use super::{create, denying, mistakes, policy};
 use crate::peer::{CallerContainer, Peer, UnixPeer};
 use crate::policy::Check;
+use crate::request::{Body, ContainerCreate, HostConfig};
 
 fn exception(fields: &str) -> Vec<String> {
     mistakes(&format!("version = 1\n[[exception]]\nreason = \"known\"\n{fields}\n"))
@@ -112,6 +113,38 @@ fn root_of_a_container_is_not_root_of_the_host() {
     assert!(!claims(r#"{ user = "root" }, { uid = 0 }, { gid = 0 }"#, Some("runner:1")));
     assert!(claims(matchers, Some("runner:1")));
     assert!(!claims(matchers, Some("evil:1")));
+}
+
+#[test]
+fn whoever_may_be_in_a_container_is_nobody_of_the_host() {
+    let policy = policy(
+        r#"version = 1
+        [[principal]]
+        name = "ops"
+        profile = "privileged"
+        match = [{ user = "ann" }, { uid = 7 }, { gid = 7 }]
+        [fallback]
+        profile = "homes"
+        [profile.homes]
+        binds = [{ path = "{home}/**", access = "rw" }]"#,
+    );
+    let ann = UnixPeer { uid: Some(7), user: Some("ann".into()), home: Some("/srv/ann".into()), ..UnixPeer::default() };
+    let within = CallerContainer { id: "c".repeat(64), image: None };
+    for (peer, expected) in [
+        (ann.clone(), "ops"),
+        // Its process was gone before it could be looked at.
+        (UnixPeer { unplaced: true, ..ann.clone() }, "fallback"),
+        (UnixPeer { container: Some(within), ..ann }, "fallback"),
+    ] {
+        let create = ContainerCreate {
+            host: HostConfig { binds: vec!["/srv/ann/src:/x".into()], ..HostConfig::default() },
+            ..ContainerCreate::default()
+        };
+        let verdict = of_body(&policy, &Peer::Unix(Box::new(peer)), Body::ContainerCreate(Box::new(create)));
+        assert_eq!(verdict.principal, expected);
+        let has_no_home = denying(&verdict).contains(&"mount.host-path");
+        assert_eq!(has_no_home, expected == "fallback", "{:?}", verdict.findings);
+    }
 }
 
 #[test]
