@@ -117,6 +117,7 @@ pub async fn run(setup: Setup) -> Result<(), RunError> {
         dialer,
         store,
         protected: protected(&config, &doors),
+        doors: named(doors.iter().filter_map(Door::path)),
         calls: GlobalConcurrencyLimitLayer::new(config.limits.calls),
     });
     let lookup = Arc::new(Lookup::new());
@@ -314,17 +315,17 @@ async fn serve(
         }
     };
     let mut peer = lookup.identify(&stream, remote).await;
-    learn_image(&gate.facts, &mut peer).await;
+    learn_image(&gate, &mut peer).await;
     proxy::serve(gate, Client { door, peer }, (stream, shown), drain).await;
     Ok(())
 }
 
 /// Asks the engine for the image of the container the caller runs in, whether the policy speaks of such or not: the next one
 /// may, and the connection is still the same.
-async fn learn_image(facts: &LookUp, peer: &mut Peer) {
+async fn learn_image(gate: &Gate, peer: &mut Peer) {
     let Peer::Unix(peer) = peer else { return };
     let Some(container) = &mut peer.container else { return };
-    match facts.image_of_container(&container.id).await {
+    match gate.facts.image_of_caller(&container.id, &gate.doors).await {
         Ok(image) => container.image = image,
         Err(error) => {
             tracing::warn!(%error, container = container.id, "cannot learn the image of the caller's container");
@@ -353,11 +354,14 @@ fn protected(config: &Config, doors: &[Door]) -> Vec<String> {
         Target::Tls(tls) => tls.files().own.as_ref().map(|(_cert, key)| key.as_path()),
         Target::Journald(_) | Target::Unix(_) | Target::Tcp(..) => None,
     }));
-    // By the name it has here, and by where that leads: a bind may name either.
-    let real = paths.iter().filter_map(|path| path.canonicalize().ok());
-    let mut protected: Vec<String> =
-        real.chain(paths.iter().map(|path| path.to_path_buf())).map(|path| path.display().to_string()).collect();
-    protected.sort_unstable();
-    protected.dedup();
-    protected
+    named(paths.into_iter())
+}
+
+/// Paths by the names they have here, and by where those lead: a bind may name either.
+fn named<'p>(paths: impl Iterator<Item = &'p Path>) -> Vec<String> {
+    let both = paths.flat_map(|path| path.canonicalize().ok().into_iter().chain([path.to_path_buf()]));
+    let mut named: Vec<String> = both.map(|path| path.display().to_string()).collect();
+    named.sort_unstable();
+    named.dedup();
+    named
 }

@@ -30,7 +30,7 @@ struct NetworkSettings {
 #[serde(rename_all = "PascalCase")]
 pub(super) struct Mount {
     #[serde(default, rename = "Type")]
-    kind: String,
+    pub(super) kind: String,
     #[serde(default)]
     pub(super) name: String,
     #[serde(default)]

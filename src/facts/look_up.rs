@@ -92,14 +92,24 @@ impl LookUp {
         Ok(known)
     }
 
-    /// The image reference that the container a caller runs in was made from.
+    /// The image reference that the container a caller runs in was made from; `None` if the engine does not know the
+    /// container, or if none of `doors` was bound into it.
+    ///
+    /// What an image is called proves nothing: anybody may run one, or name one so. Who may come in by it is decided where
+    /// a container is given a door, which is refused to others (`mount.engine-socket`); a process in one that was given none
+    /// got there by a descriptor that somebody passed to it.
     ///
     /// # Errors
-    /// If the engine cannot be asked or does not know the container.
-    pub async fn image_of_container(&self, id: &str) -> Result<Option<String>, InspectError> {
+    /// If the engine cannot be asked.
+    pub async fn image_of_caller(&self, id: &str, doors: &[String]) -> Result<Option<String>, InspectError> {
         let path = inspect_path("containers", id);
-        let container = self.inspect.get::<answers::Container>(&path).await?;
-        Ok(container.and_then(|container| container.image_reference()))
+        let Some(container) = self.inspect.get::<answers::Container>(&path).await? else { return Ok(None) };
+        let binds = container.mounts.iter().filter(|mount| mount.kind == "bind");
+        let sources: Vec<String> = binds.map(|mount| policy::clean_path(&mount.source)).collect();
+        let real = follow(sources.clone()).await.unwrap_or_default().into_iter().map(|path| path.real);
+        let shows = |source: String| doors.iter().any(|door| policy::holds_path(&source, &policy::clean_path(door)));
+        let was_given = self.paths_are_here && sources.into_iter().chain(real).any(shows);
+        Ok(container.image_reference().filter(|_| was_given))
     }
 
     /// The image that a new container was really made from.

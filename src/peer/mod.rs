@@ -94,6 +94,7 @@ pub struct Group {
 pub struct CallerContainer {
     /// Full 64-hex id, from the caller's cgroup.
     pub id: String,
-    /// Image reference as the engine names it; `None` until the engine was asked, or if it does not know the container.
+    /// Image reference as the engine names it; `None` until the engine was asked, if it does not know the container, or if
+    /// the container was not given one of the gate's doors.
     pub image: Option<String>,
 }

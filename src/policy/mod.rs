@@ -39,7 +39,7 @@ pub use help::{Help, help};
 pub use image::image_name;
 pub use judge::{depends_on_engine, judge, judge_as};
 pub use load::Policy;
-pub use mount::{Sources, clean as clean_path, joined, service_sources, sources, volume_sources};
+pub use mount::{Sources, clean as clean_path, holds as holds_path, joined, service_sources, sources, volume_sources};
 pub use origin::{Decided, Origin};
 pub use summary::{Expired, Summary, Which, Who};
 pub use verdict::{Action, Finding, Permit, Reaction, Verdict};

@@ -208,7 +208,7 @@ pub fn clean(path: &str) -> String {
 }
 
 /// Whether a cleaned path is another, or holds it.
-fn holds(outer: &str, inner: &str) -> bool {
+pub fn holds(outer: &str, inner: &str) -> bool {
     outer == "/" || inner.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 

@@ -27,6 +27,8 @@ pub struct Gate {
     pub facts: LookUp,
     /// Absolute paths no container may see.
     pub protected: Vec<String>,
+    /// Absolute paths of its Unix doors.
+    pub doors: Vec<String>,
     /// Calls at once, over all doors.
     pub calls: GlobalConcurrencyLimitLayer,
 }

@@ -1,6 +1,8 @@
 //! Who a caller in a container is taken for.
 
-use super::support::docker::Docker;
+use std::process::{Child, Command, Stdio};
+
+use super::support::docker::{Docker, unique};
 use super::support::engine::Engine;
 use super::support::eventually;
 use super::support::gate::{Gate, Options};
@@ -12,6 +14,10 @@ mode = "enforce"
 name = "root-of-the-host"
 profile = "privileged"
 match = [{ uid = 0 }]
+[[principal]]
+name = "runner"
+profile = "privileged"
+match = [{ in-container = "registry.example.com/runner:*" }]
 [fallback]
 profile = "restricted"
 "#;
@@ -56,4 +62,58 @@ os.waitpid(child, 0)
     run(&Docker::at(engine.socket()), &options, "busybox:1.0", &format!("{connect}{PING}"));
     let caller = eventually("a record", || callers(&gate).pop());
     assert_eq!(caller, "fallback", "root of a container was taken for root of the host");
+}
+
+#[test]
+fn a_container_that_was_given_no_door_is_nobodys_whatever_its_image_is_called() {
+    let engine = Engine::shared();
+    let direct = Docker::at(engine.socket());
+    let gate = Gate::start(engine.socket(), Options { policy: Some(POLICY), ..Options::default() });
+    let image = format!("registry.example.com/runner:{}", unique("x"));
+    direct.ok(&["tag", "busybox:1.0", &image]);
+
+    let connect = "
+import socket
+gate = socket.socket(socket.AF_UNIX)
+gate.connect('/gate')
+";
+    let given = format!("{PYTHON} -v {}:/gate", gate.socket().display());
+    run(&direct, &given, &image, &format!("{connect}{PING}"));
+    let folder = format!("{PYTHON} -v {}:/gates", gate.dir().display());
+    run(&direct, &folder, &image, &format!("{}{PING}", connect.replace("/gate'", "/gates/docker.sock'")));
+
+    // Somebody on the host passes the door's descriptor into a container of his own, by a folder that both see.
+    let shared = tempfile::tempdir().unwrap();
+    let mut helper = helper(&gate, shared.path());
+    eventually("the helper listens", || shared.path().join("s").exists().then_some(()));
+    let receive = "
+import socket
+helper = socket.socket(socket.AF_UNIX)
+helper.connect('/shared/s')
+_, [door], _, _ = socket.recv_fds(helper, 1, 1)
+gate = socket.socket(socket.AF_UNIX)
+gate.connect(f'/proc/self/fd/{door}')
+";
+    let options = format!("{PYTHON} -v {}:/shared", shared.path().display());
+    run(&direct, &options, &image, &format!("{receive}{PING}"));
+    assert!(helper.wait().unwrap().success());
+    direct.ok(&["rmi", &image]);
+
+    let callers = eventually("three records", || Some(callers(&gate)).filter(|callers| callers.len() == 3));
+    assert_eq!(callers, ["runner", "runner", "fallback"]);
+}
+
+/// Gives whoever comes to `shared/s` a descriptor of the gate's socket.
+fn helper(gate: &Gate, shared: &std::path::Path) -> Child {
+    let program = "
+import os, socket, sys
+listener = socket.socket(socket.AF_UNIX)
+listener.bind(sys.argv[1] + '/s')
+listener.listen()
+caller, _ = listener.accept()
+socket.send_fds(caller, [b'x'], [os.open(sys.argv[2], os.O_PATH)])
+";
+    let mut command = Command::new("python3");
+    command.args(["-c", program]).arg(shared).arg(gate.socket());
+    command.stdin(Stdio::null()).spawn().unwrap()
 }
