@@ -107,6 +107,7 @@ checks! {
     RootfsWritable "rootfs.writable" "root file system can be written" 0 [] Allow Allow;
     RestartAlways "restart.always" "comes back after a reboot" 1 ["T1543.005"] Allow Warn;
     ProcessWorkingDir "process.working-dir" "working directory under /proc" 3 ["T1611"] Deny Deny;
+    ProcessListing "process.listing" "list of processes that may show the host's" 2 ["T1552.007"] Deny Deny;
     ExecPrivileged "exec.privileged" "privileged exec" 3 ["T1609" "T1611"] Deny Deny;
     ExecUser "exec.user" "exec as root" 1 ["T1609"] Allow Deny;
     ContainerForeign "container.foreign" "container of another principal" 1 ["T1609"] Allow Deny;

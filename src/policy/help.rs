@@ -301,6 +301,11 @@ pub const fn help(check: Check) -> Help {
             "With an old runc it leads to the host's root (CVE-2024-21626).",
             "Not at all: no honest program needs it.",
         ),
+        Check::ProcessListing => say(
+            "`docker top` with words for `ps` that rename columns, begin with another than the pid, or are not usual ones.",
+            "`ps` runs on the host as root: by some words the engine shows command lines and environments of the host's processes.",
+            "Write `docker top NAME`, `-ef`, `aux`, or `-o pid,` and then the columns; else \"process.listing\" = \"warn\".",
+        ),
         Check::ExecPrivileged => say(
             "An exec with all capabilities.",
             "It is a privileged container that nobody judged at create.",

@@ -41,8 +41,8 @@ operations! {
     ContainerCreate: Containers,
     /// `GET /containers/{name}/json`
     ContainerInspect: Read,
-    /// `GET /containers/{name}/top`: with `ps_args` the engine runs `ps` on the host with words of the client's choice, but
-    /// shows only lines of the container's processes.
+    /// `GET /containers/{name}/top`: with `ps_args` the engine runs `ps` on the host with words of the client's choice, and is
+    /// meant to show only lines of the container's processes.
     ContainerTop: Read,
     /// `GET /containers/{name}/logs`
     ContainerLogs: Read,

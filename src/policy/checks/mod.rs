@@ -9,6 +9,7 @@ mod operation;
 mod podman;
 mod service;
 mod stored;
+mod top;
 
 pub(super) use image::{names as names_image, of_call as images_of};
 pub(super) use operation::check;

@@ -1,6 +1,6 @@
 //! Which endpoint is called, by whom, and the bodies that are not a container's.
 
-use super::{Found, container, image, mounts, network, podman, service, stored};
+use super::{Found, container, image, mounts, network, podman, service, stored, top};
 use crate::peer::Peer;
 use crate::policy::Check;
 use crate::policy::mount::reaches_host;
@@ -14,6 +14,7 @@ pub(in crate::policy) fn check(found: &mut Found<'_>, call: &Call<'_>) {
     found.find_joinable();
     endpoint(found, call);
     checkpoint(found, call);
+    top::check(found, call);
     image::check(found, call);
     match &call.body {
         Body::Unread | Body::ExecStart(_) | Body::CheckpointCreate(_) | Body::NetworkDisconnect(_) => {}

@@ -44,6 +44,37 @@ fn a_plugin_is_refused_at_every_step_even_where_its_class_is_open() {
 }
 
 #[test]
+fn a_network_takes_no_addresses_of_others() {
+    for (subnets, passes) in [
+        ("", true),
+        (r#"{"Subnet":"172.28.0.0/16"},{"Subnet":"fd00:1::/64"},{"Subnet":"2001:db8::/64"},{"Subnet":""}"#, true),
+        (r#"{"Subnet":"192.168.1.0/24","Gateway":"192.168.1.1"}"#, true),
+        (r#"{"Subnet":"198.51.100.0/24"}"#, false),
+        (r#"{"Subnet":"172.28.0.0/16"},{"subnet":"1.1.1.1/32"}"#, false),
+        (r#"{"Subnet":"0.0.0.0/1"}"#, false),
+        (r#"{"Subnet":"10.0.0.0/7"}"#, false),
+        (r#"{"Subnet":"172.32.0.0/16"}"#, false),
+        (r#"{"Subnet":"2000::/3"}"#, false),
+        (r#"{"Subnet":"::ffff:1.1.1.0/120"}"#, false),
+        (r#"{"Subnet":"10.0.0.0"}"#, false),
+    ] {
+        let body = format!(r#"{{"Name":"n","IPAM":{{"Config":[{subnets}]}}}}"#);
+        let denied = denied(&baseline(), "POST", "/v1.41/networks/create", &body);
+        assert_eq!(denied, if passes { &[][..] } else { &["network.not-allowed"] }, "{subnets}");
+    }
+}
+
+#[test]
+fn a_list_of_processes_shows_none_of_the_host() {
+    let top = "/v1.41/containers/c/top";
+    for query in ["", "?ps_args=-ef", "?ps_args=aux", "?ps_args=-eo%20pid,comm"] {
+        assert_eq!(denied(&baseline(), "GET", &format!("{top}{query}"), ""), [""; 0], "{query}");
+    }
+    let renamed = "?ps_args=-osupgid%3DPID%20-oargs%20e%20-p%201,2";
+    assert_eq!(denied(&baseline(), "GET", &format!("{top}{renamed}"), ""), ["process.listing"]);
+}
+
+#[test]
 fn the_folder_of_a_checkpoint_is_a_path_of_the_host() {
     let open = opened("\"checkpoints\"");
     let (create, etc) = ("/v1.41/containers/c/checkpoints", r#"{"CheckpointID":"x","checkpointdir":"/etc/cron.d"}"#);
