@@ -17,6 +17,8 @@ use super::tell::{Odd, Told};
 const EARLY: SignedDuration = SignedDuration::from_millis(500);
 /// Two starts so close together, without an end between them, are one: found by asking the engine, and told by its event.
 const SAME: SignedDuration = SignedDuration::from_secs(5);
+/// What explains a process is kept this much longer than the process.
+const EXPLAINS: SignedDuration = SignedDuration::from_secs(-30);
 /// What comes this late after a death still belongs to it: `destroy` after `die`.
 pub(super) const SETTLE: SignedDuration = SignedDuration::from_secs(3);
 
@@ -39,6 +41,9 @@ pub(super) struct Container {
     /// The end of the last launch that is over; what was before it is no longer taken.
     #[serde(with = "maybe_stamp")]
     pub(super) done: Option<Timestamp>,
+    /// When that launch started: what was asked for before it is its own, and no later start's.
+    #[serde(with = "maybe_stamp", default)]
+    last: Option<Timestamp>,
     /// What was told of the launches that are not over.
     pub(super) told: Vec<Told>,
     pub(super) odd: Odd,
@@ -57,6 +62,7 @@ impl Container {
             image: None,
             name: None,
             done: None,
+            last: None,
             told: Vec::new(),
             odd: Odd::default(),
             is_destroyed: false,
@@ -138,7 +144,7 @@ impl Container {
             let until = over.map_or(until, |over| until.min(over));
             let last = if next.is_none() && over.is_some() { later(until, SETTLE) } else { until };
             let early = start.saturating_sub(EARLY).unwrap_or(*start).max(from);
-            let asked_from = at.checked_sub(1).and_then(|before| starts.get(before)).copied();
+            let asked_from = at.checked_sub(1).and_then(|before| starts.get(before)).copied().or(self.last);
             let belongs = |fact: &&Fact| {
                 if fact.what.start_asked().is_some() {
                     // A restart is asked for before the death that it brings.
@@ -188,6 +194,8 @@ impl Container {
     pub(super) fn close(&mut self, until: Timestamp) {
         self.name = self.latest_name().map(str::to_owned);
         self.done = Some(self.done.map_or(until, |done| done.max(until)));
+        let started = |fact: &&Fact| fact.what == Happened::Started && fact.at <= until;
+        self.last = self.facts.iter().rfind(started).map(|fact| fact.at).or(self.last);
         // What explains an exec may do so a little later.
         self.facts.retain(|fact| fact.at > until || matches!(fact.class(), Class::Asked | Class::Exec));
     }
@@ -195,7 +203,12 @@ impl Container {
     /// Lets go of what is too old to explain anything, once no launch is open.
     pub(super) fn prune(&mut self, before: Timestamp) {
         if self.told.is_empty() {
-            self.facts.retain(|fact| fact.at >= before);
+            let explains = later(before, EXPLAINS);
+            let is_kept = |fact: &Fact| match fact.class() {
+                Class::Asked | Class::Exec => fact.at >= explains,
+                _other => fact.at >= before,
+            };
+            self.facts.retain(is_kept);
         }
     }
 

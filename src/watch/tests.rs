@@ -124,16 +124,19 @@ fn told_as_it_comes(inputs: Vec<In>, until: i64) -> Vec<Telling> {
     let mut all = Vec::new();
     let mut inputs = inputs.into_iter().peekable();
     for millis in (0..until).step_by(5) {
-        let is_due = |input: &In| match input {
-            In::Record(record) => record["time"].as_str().unwrap().parse::<Timestamp>().unwrap() <= at(millis),
-            In::Fact(fact) => fact.at <= at(millis),
-        };
-        while let Some(input) = inputs.next_if(is_due) {
+        while let Some(input) = inputs.next_if(|input| time(input) <= at(millis)) {
             put(&mut join, input);
         }
         all.extend(join.tell(at(millis)));
     }
     all
+}
+
+fn time(input: &In) -> Timestamp {
+    match input {
+        In::Record(record) => record["time"].as_str().unwrap().parse().unwrap(),
+        In::Fact(fact) => fact.at,
+    }
 }
 
 fn events(tellings: &[Telling], kind: &str) -> Vec<&'static str> {
@@ -284,6 +287,54 @@ fn a_restart_is_a_launch_of_its_own() {
     assert_eq!(findings.len(), 2, "the engine's own start is nobody's launch: {findings:#?}");
     assert_eq!(findings[1].members["starter"]["name"], "eve");
     assert!(whats(last(&tellings, "launch")).contains(&"process".to_owned()));
+}
+
+#[test]
+fn a_start_by_the_engine_itself_is_nobodys_though_the_launch_before_it_is_over() {
+    let mut inputs = usual();
+    inputs.truncate(10);
+    for restart in [10_000, 20_000, 40_000] {
+        inputs.extend([fact(restart - 9000, Happened::Died { code: Some(3) }), fact(restart, Happened::Started)]);
+    }
+    // And one that somebody asks for again.
+    inputs.extend([
+        call("ContainerRestart", "intent", 50_000, "eve", json!({})),
+        fact(50_100, Happened::Died { code: Some(137) }),
+        fact(50_200, Happened::Started),
+    ]);
+    inputs.sort_by_key(time);
+    let tellings = told_as_it_comes(inputs, 120_000);
+    let by: Vec<Option<&str>> = tellings
+        .iter()
+        .filter(|telling| telling.kind == "launch" && telling.event == "closed")
+        .map(|telling| {
+            let timeline = telling.members["timeline"].as_array().unwrap();
+            timeline.iter().find(|entry| entry["what"] == "start").unwrap()["principal"].as_str()
+        })
+        .collect();
+    assert_eq!(by, [Some("bob"), None, None, None, Some("eve")]);
+    let opened = tellings.iter().filter(|telling| telling.kind == "finding" && telling.event == "open").count();
+    assert_eq!(opened, 2, "bob's and eve's");
+}
+
+#[test]
+fn an_exec_is_explained_for_as_long_as_its_process_is_known() {
+    let mut join = join();
+    usual().into_iter().take(10).for_each(|input| put(&mut join, input));
+    join.tell(at(90_000));
+    join.put_health(ID, "/bin/check".into());
+    let check = [
+        fact(100_000, Happened::ExecCreated { exec: "e2".into(), command: "/bin/check".into() }),
+        fact(100_001, Happened::ExecStarted { exec: "e2".into() }),
+        entered(100_050, 60),
+        ran(100_060, 60, false, "/bin/check"),
+    ];
+    check.into_iter().for_each(|input| put(&mut join, input));
+    // Old facts are let go of one by one; there is a look between any two of them.
+    for millis in [104_000].into_iter().chain((279_990..280_080).step_by(5)) {
+        put(&mut join, fact(millis, Happened::Dns { name: format!("n{millis}.example") }));
+        assert_eq!(join.tell(at(millis)), [], "at {millis}");
+    }
 }
 
 #[test]
