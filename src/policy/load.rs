@@ -289,8 +289,14 @@ fn named(value: Spanned<DeValue<'_>>, found: &mut Vec<Diagnostic>) -> Vec<(Spann
 
 fn of_toml(toml: &toml::de::Error) -> Diagnostic {
     let message = toml.message().to_owned();
-    // "unknown field `x`, expected one of …" names what to write already.
-    Diagnostic { severity: Severity::Error, span: toml.span(), message, help: None }
+    // "unknown field `x`, expected one of …" names what to write already; of these serde says it in words of its own.
+    let help = match message.rsplit_once("expected ").map(|(_, wanted)| wanted) {
+        Some("a sequence") => Some("write a list: [ … ]"),
+        Some("a TOML datetime") => Some("write a date without quotes: 2027-12-31"),
+        Some("a boolean") => Some("write true or false, without quotes"),
+        _said => None,
+    };
+    Diagnostic { severity: Severity::Error, span: toml.span(), message, help: help.map(ToOwned::to_owned) }
 }
 
 pub(super) fn error(span: Range<usize>, message: &str, help: Option<&str>) -> Diagnostic {
@@ -304,7 +310,8 @@ pub(super) fn warning(span: Range<usize>, message: &str) -> Diagnostic {
 
 /// "did you mean", or all there is.
 pub(super) fn nearest(written: &str, known: &[&str]) -> Option<String> {
-    let near = known.iter().map(|known| (strsim::damerau_levenshtein(written, known), known));
+    let written = written.to_ascii_lowercase();
+    let near = known.iter().map(|known| (strsim::damerau_levenshtein(&written, &known.to_ascii_lowercase()), known));
     let near = near.filter(|(distance, _)| *distance <= 3).min_by_key(|(distance, _)| *distance);
     Some(
         near.map_or_else(

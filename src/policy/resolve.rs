@@ -28,6 +28,35 @@ pub(super) struct Resolver {
     pub(super) rules: Vec<Arc<str>>,
 }
 
+/// What a text should have been.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    name: &'static str,
+    /// Everything that it may be, if that is a list.
+    known: &'static [&'static str],
+    /// One of those, if it is not.
+    example: &'static str,
+}
+
+const IMAGE: Kind = Kind::like("image pattern", "\"registry.example.com/ci/**\" or \"docker.io/library/alpine\"");
+const PUBLISH: Kind = Kind::like("address and ports", "\"127.0.0.1:8000-8999\" or \"127.0.0.1:*\"");
+const FINGERPRINT: Kind = Kind::like(
+    "SHA-256 of a certificate in hexadecimal",
+    "what this prints: openssl x509 -in FILE -noout -fingerprint -sha256",
+);
+const CAPABILITY: Kind = Kind::of("capability", &CAPABILITIES);
+const CLASS: Kind = Kind::of("class of endpoints", Class::ALL_SELECTORS);
+
+impl Kind {
+    const fn like(name: &'static str, example: &'static str) -> Self {
+        Self { name, known: &[], example }
+    }
+
+    const fn of(name: &'static str, known: &'static [&'static str]) -> Self {
+        Self { name, known, example: "" }
+    }
+}
+
 impl Resolver {
     /// Resolves every profile, each after the one it extends.
     pub(super) fn profiles(&mut self, file: &File) -> BTreeMap<String, Profile> {
@@ -69,25 +98,21 @@ impl Resolver {
         let extends = Some(base.name.clone());
         let mut profile = Profile { name: name.get_ref().clone(), extends, mode: raw.mode.or(base.mode), ..base };
         profile.said.extend(places(raw, name));
-        self.list(raw.images.as_deref(), &mut profile.images, ImagePattern::parse, "image pattern");
+        self.list(raw.images.as_deref(), &mut profile.images, ImagePattern::parse, IMAGE);
+        self.list(raw.capabilities.as_deref(), &mut profile.capabilities, capability, CAPABILITY);
         self.list(
-            raw.capabilities.as_deref(),
-            &mut profile.capabilities,
-            capability,
-            "capability; write NET_BIND_SERVICE",
+            raw.devices.as_deref(),
+            &mut profile.devices,
+            glob,
+            Kind::like("glob of a device", "\"/dev/ttyUSB*\""),
         );
-        self.list(raw.devices.as_deref(), &mut profile.devices, glob, "glob of a device");
-        self.list(
-            raw.publish.as_deref(),
-            &mut profile.publish,
-            Publish::parse,
-            "address and ports; write 127.0.0.1:8000-8999",
-        );
-        self.list(raw.runtimes.as_deref(), &mut profile.runtimes, |text| Some(text.to_owned()), "runtime");
-        self.list(raw.api.as_deref(), &mut profile.api, class, "class of endpoints");
+        self.list(raw.publish.as_deref(), &mut profile.publish, Publish::parse, PUBLISH);
+        let runtime = Kind::like("runtime", "\"runc\"");
+        self.list(raw.runtimes.as_deref(), &mut profile.runtimes, |text| Some(text.to_owned()), runtime);
+        self.list(raw.api.as_deref(), &mut profile.api, class, CLASS);
         if let Some(networks) = &raw.networks {
             let mut globs = Vec::new();
-            self.list(Some(networks), &mut globs, glob, "glob of a network");
+            self.list(Some(networks), &mut globs, glob, Kind::like("glob of a network", "\"ci-*\""));
             profile.networks = Some(globs);
         }
         if let Some(binds) = &raw.binds {
@@ -127,18 +152,14 @@ impl Resolver {
         written: Option<&[Spanned<String>]>,
         into: &mut Vec<T>,
         read: impl Fn(&str) -> Option<T>,
-        what: &str,
+        kind: Kind,
     ) {
         let Some(written) = written else { return };
         into.clear();
         for text in written {
             match read(text.get_ref()) {
                 Some(value) => into.push(value),
-                None => self.fail(
-                    text,
-                    &format!("'{}' is no {what}", text.get_ref()),
-                    "see the starter policy for examples",
-                ),
+                None => self.is_none(text, kind),
             }
         }
     }
@@ -226,9 +247,9 @@ impl Resolver {
             said: said.into_iter().flatten().collect::<Vec<_>>().join(" and "),
             uid: raw.uid,
             gid: raw.gid,
-            user: self.pattern(raw.user.as_ref(), glob, "glob of a user"),
-            group: self.pattern(raw.group.as_ref(), glob, "glob of a group"),
-            in_container: self.pattern(raw.in_container.as_ref(), ImagePattern::parse, "image pattern"),
+            user: self.pattern(raw.user.as_ref(), glob, Kind::like("glob of a user", "\"ci-*\"")),
+            group: self.pattern(raw.group.as_ref(), glob, Kind::like("glob of a group", "\"ci-*\"")),
+            in_container: self.pattern(raw.in_container.as_ref(), ImagePattern::parse, IMAGE),
             certificate: self.certificate(raw),
         };
         if matcher.said.is_empty() {
@@ -248,11 +269,15 @@ impl Resolver {
             );
         }
         Some(CertificateMatcher {
-            cn: self.pattern(raw.cert_cn.as_ref(), glob, "glob of a common name"),
-            ou: self.pattern(raw.cert_ou.as_ref(), glob, "glob of an organizational unit"),
-            san: self.pattern(raw.cert_san.as_ref(), glob, "glob of a name"),
-            sha256: self.pattern(raw.cert_sha256.as_ref(), fingerprint, "SHA-256 of a certificate in hexadecimal"),
-            issuer: self.pattern(raw.cert_issuer.as_ref(), distinguished, "glob of an issuer"),
+            cn: self.pattern(raw.cert_cn.as_ref(), glob, Kind::like("glob of a common name", "\"runner-*\"")),
+            ou: self.pattern(raw.cert_ou.as_ref(), glob, Kind::like("glob of an organizational unit", "\"ci-*\"")),
+            san: self.pattern(raw.cert_san.as_ref(), glob, Kind::like("glob of a name", "\"runner-*.ci.example\"")),
+            sha256: self.pattern(raw.cert_sha256.as_ref(), fingerprint, FINGERPRINT),
+            issuer: self.pattern(
+                raw.cert_issuer.as_ref(),
+                distinguished,
+                Kind::like("glob of an issuer", "\"CN=ci*\""),
+            ),
         })
     }
 
@@ -260,12 +285,12 @@ impl Resolver {
         &mut self,
         text: Option<&Spanned<String>>,
         read: impl Fn(&str) -> Option<T>,
-        what: &str,
+        kind: Kind,
     ) -> Option<T> {
         let text = text?;
         let value = read(text.get_ref());
         if value.is_none() {
-            self.fail(text, &format!("'{}' is no {what}", text.get_ref()), "see the starter policy for examples");
+            self.is_none(text, kind);
         }
         value
     }
@@ -298,14 +323,14 @@ impl Resolver {
         let principals = self.some(raw.principals.as_ref());
         for principal in principals {
             if principal.get_ref() != "fallback" && !names.contains(principal.get_ref()) {
-                let known: Vec<&str> = names.iter().map(String::as_str).collect();
+                let known: Vec<&str> = names.iter().map(String::as_str).chain(["fallback"]).collect();
                 let help = nearest(principal.get_ref(), &known).unwrap_or_default();
                 self.fail(principal, &format!("there is no principal '{}'", principal.get_ref()), &help);
             }
         }
         let mut images = Vec::new();
         let written = self.some(raw.images.as_ref());
-        self.list(Some(written), &mut images, ImagePattern::parse, "image pattern");
+        self.list(Some(written), &mut images, ImagePattern::parse, IMAGE);
         let checks = self.some(Some(&raw.checks));
         let expires = raw.expires.as_ref().and_then(|expires| {
             let end = end_of_day(expires.get_ref());
@@ -343,6 +368,15 @@ impl Resolver {
         if text.is_empty() || text.chars().any(char::is_control) {
             self.fail(name, "a name is one line of text", "write name = \"ci\"");
         }
+    }
+
+    fn is_none(&mut self, text: &Spanned<String>, kind: Kind) {
+        let written = text.get_ref();
+        let help = match kind.known {
+            [] => Some(format!("write {}", kind.example)),
+            known => nearest(written.strip_prefix("CAP_").unwrap_or(written), known),
+        };
+        self.fail(text, &format!("'{written}' is no {}", kind.name), &help.unwrap_or_default());
     }
 
     pub(super) fn fail<T>(&mut self, at: &Spanned<T>, message: &str, help: &str) {

@@ -2,8 +2,9 @@
 
 use super::roads::{host, of_body, under};
 use super::{create, denying, mistakes, policy};
+use crate::diagnostic::Source;
 use crate::peer::{CallerContainer, Peer, UnixPeer};
-use crate::policy::Check;
+use crate::policy::{Check, Policy};
 use crate::request::{Body, ContainerCreate, HostConfig};
 
 fn exception(fields: &str) -> Vec<String> {
@@ -205,4 +206,25 @@ fn the_analytic_has_its_defaults_and_what_is_written() {
     assert_eq!((an0693.window().as_secs(), an0693.threshold()), (90, 4));
     assert_eq!(["privileged", "device.host"].map(|check| an0693.is_flag(check)), [false, true]);
     assert_eq!(written.changes_since(&defaults), ["an0693"]);
+}
+
+#[test]
+fn a_mistake_says_what_to_write_instead() {
+    let said = |text: &str| {
+        let source = Source { path: "policy.toml".into(), text: format!("version = 1\n{text}\n") };
+        let found = Policy::parse(&source).unwrap_err();
+        found.into_iter().filter_map(|found| found.help).collect::<Vec<_>>().join("\n")
+    };
+    let exception = "[[exception]]\nchecks = [\"privileged\"]\nreason = \"known\"\n";
+    for (written, wanted) in [
+        ("[profile.a]\napi = [\"reads\"]".to_owned(), "did you mean 'read'?"),
+        ("[profile.a]\ncapabilities = [\"CAP_NET_ADMN\"]".to_owned(), "did you mean 'NET_ADMIN'?"),
+        ("[profile.a]\ncapabilities = [\"net_admin\"]".to_owned(), "did you mean 'NET_ADMIN'?"),
+        ("[profile.a]\npublish = [\"127.0.0.1/33:*\"]".to_owned(), "write \"127.0.0.1:8000-8999\""),
+        ("[profile.a]\nimages = \"alpine\"".to_owned(), "write a list"),
+        (format!("{exception}principals = [\"ci\"]"), "write one of: fallback"),
+        (format!("{exception}principals = [\"fallback\"]\nexpires = \"soon\""), "without quotes: 2027-12-31"),
+    ] {
+        assert!(said(&written).contains(wanted), "{written}: {}", said(&written));
+    }
 }
