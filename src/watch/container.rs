@@ -204,11 +204,8 @@ impl Container {
     pub(super) fn prune(&mut self, before: Timestamp) {
         if self.told.is_empty() {
             let explains = later(before, EXPLAINS);
-            let is_kept = |fact: &Fact| match fact.class() {
-                Class::Asked | Class::Exec => fact.at >= explains,
-                _other => fact.at >= before,
-            };
-            self.facts.retain(is_kept);
+            let may_explain = |fact: &Fact| matches!(fact.class(), Class::Asked | Class::Exec);
+            self.facts.retain(|fact| fact.at >= if may_explain(fact) { explains } else { before });
         }
     }
 
