@@ -114,7 +114,7 @@ checks! {
     ContainerUnseen "container.unseen" "container that was not made through this gate" 1 ["T1610"] Warn Deny;
     ContainerFiles "container.files" "files are copied in or out" 2 ["T1552.007"] Warn Warn;
     BuildNetwork "build.network" "build with a network of its own choice" 2 ["T1612"] Deny Deny;
-    BuildRemote "build.remote" "build context that the engine fetches" 2 ["T1612"] Deny Deny;
+    BuildRemote "build.remote" "build context or import that the engine fetches" 2 ["T1612"] Deny Deny;
     BuildSession "build.session" "BuildKit session, which cannot be judged" 2 ["T1612"] Deny Deny;
     VolumeHostPath "volume.host-path" "volume that is a path of the host" 3 ["T1611"] Deny Deny;
     PluginInstall "plugin.install" "plugin is installed or changed" 3 ["T1610" "T1611"] Deny Deny;

@@ -337,7 +337,7 @@ pub const fn help(check: Check) -> Help {
             "Leave `--network` out; else \"build.network\" = \"warn\".",
         ),
         Check::BuildRemote => say(
-            "The engine itself fetches the context.",
+            "The engine itself fetches the context of a build, or what is imported.",
             "It reaches addresses that the caller cannot.",
             "Fetch it in the client and send it.",
         ),

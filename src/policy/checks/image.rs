@@ -17,7 +17,9 @@ pub(in crate::policy) fn of_call(call: &Call<'_>, known: &Known) -> Vec<Image> {
         (Body::ContainerCreate(_) | Body::ServiceSpec(_), _) => {
             by_name(call.body.image().unwrap_or_default(), known.image.as_ref())
         }
-        (_, Operation::ImageCreate | Operation::ImagePush) => in_registry(call.asked).into_iter().collect(),
+        (_, Operation::ImageCreate | Operation::ImagePush | Operation::DistributionInspect) => {
+            in_registry(call.asked).into_iter().collect()
+        }
         (_, operation) if operation.uses_container() => {
             known.container.as_ref().map(|stored| by_name(&stored.reference, Some(&stored.image))).unwrap_or_default()
         }
@@ -37,10 +39,10 @@ pub(in crate::policy) fn names(pattern: &ImagePattern, call: &Call<'_>, known: &
     })
 }
 
-/// What a pull or a push names.
+/// What a pull, a push or a look at a registry names.
 fn in_registry(asked: &Asked) -> Option<Image> {
-    let is_push = asked.operation == Operation::ImagePush;
-    let name = if is_push { asked.resource.as_deref().unwrap_or_default() } else { first(asked, "fromImage") };
+    let in_path = matches!(asked.operation, Operation::ImagePush | Operation::DistributionInspect);
+    let name = if in_path { asked.resource.as_deref().unwrap_or_default() } else { first(asked, "fromImage") };
     if name.is_empty() { None } else { Image::in_registry(name, first(asked, "tag")) }
 }
 
@@ -60,6 +62,8 @@ pub(super) fn check(found: &mut Found<'_>, call: &Call<'_>) {
             let (name, source) = (first(asked, "fromImage"), first(asked, "fromSrc"));
             if name.is_empty() {
                 takes(found, repo, tag, "query.repo");
+                let is_fetched = !matches!(source, "" | "-");
+                found.add_if(is_fetched, Check::BuildRemote, "query.fromSrc", scheme(source));
             } else {
                 pulled(found, asked, &told(name, tag));
             }
@@ -67,7 +71,13 @@ pub(super) fn check(found: &mut Found<'_>, call: &Call<'_>) {
             let both = !name.is_empty() && !source.is_empty();
             found.add_if(both, Check::ImageLoad, "query.fromSrc", "an import beside a pull");
         }
-        (Operation::ImagePush, _) => {
+        // The engine asks whatever host is named, and hands back what it says.
+        (Operation::ImageSearch, _) => {
+            let term = first(asked, "term");
+            let is_listed = Image::in_registry(term, "").is_some_and(|image| is_listed(found, &image));
+            found.add_if(names_registry(term) && !is_listed, Check::ImageNotAllowed, "query.term", term);
+        }
+        (Operation::ImagePush | Operation::DistributionInspect, _) => {
             let name = told(asked.resource.as_deref().unwrap_or_default(), tag);
             let is_listed = in_registry(asked).is_some_and(|image| is_listed(found, &image));
             found.add_if(!is_listed, Check::ImageNotAllowed, "path", &name);
@@ -94,6 +104,19 @@ fn takes(found: &mut Found<'_>, name: &str, tag: &str, field: &str) {
 
 fn is_listed(found: &Found<'_>, image: &Image) -> bool {
     found.profile.images.iter().any(|pattern| pattern.lists(image))
+}
+
+/// Whether the engine takes what stands before the first slash for a host.
+fn names_registry(name: &str) -> bool {
+    let host = name.split_once('/').map(|(host, _)| host);
+    host.is_some_and(|host| {
+        host.contains(['.', ':']) || host == "localhost" || host.bytes().any(|byte| byte.is_ascii_uppercase())
+    })
+}
+
+/// What is told of an address that the engine fetches: it may hold credentials.
+pub(super) fn scheme(url: &str) -> &str {
+    url.split_once("://").map_or("what the engine fetches itself", |(scheme, _)| scheme)
 }
 
 fn told(name: &str, tag: &str) -> String {

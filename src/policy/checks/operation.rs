@@ -116,10 +116,7 @@ fn build(found: &mut Found<'_>, build: &Build) {
     let own = !matches!(mode, "" | "default" | "bridge" | "none");
     found.add_if(own, Check::BuildNetwork, "query.networkmode", mode);
     if let Some(remote) = build.remote.as_deref().filter(|remote| !remote.is_empty() && *remote != "client-session") {
-        // May hold credentials: only its scheme is told.
-        let scheme = remote.split("://").next().unwrap_or_default();
-        let told = if scheme == remote { "a context that the engine fetches itself" } else { scheme };
-        found.add(Check::BuildRemote, "query.remote", told);
+        found.add(Check::BuildRemote, "query.remote", image::scheme(remote));
     }
     let session = build.buildkit || build.session.is_some();
     found.add_if(session, Check::BuildSession, "query.version", SESSION);

@@ -161,7 +161,7 @@ fn what_asks_another_host_is_no_read() {
     let reads =
         policy(&REFERENCE.replace("api = [\"read\", \"containers\", \"exec\", \"images.pull\"", "api = [\"read\""));
     for (method, target) in [
-        ("GET", "/v1.41/distribution/10.0.0.1:80/x/json"),
+        ("GET", "/v1.41/distribution/busybox:1.0/json"),
         ("GET", "/v1.41/images/search?term=x"),
         ("POST", "/v1.41/auth"),
         ("GET", "/v1.41/plugins/privileges?remote=h/x"),

@@ -99,6 +99,26 @@ fn a_push_is_held_against_the_list() {
 }
 
 #[test]
+fn the_engine_asks_no_registry_that_is_not_listed() {
+    for (images, target, passes) in [
+        ("'r.example/ci/**'", "/distribution/r.example/ci/app:1/json", true),
+        ("'r.example/ci/**'", "/distribution/127.0.0.1:9323/x/json", false),
+        ("'r.example/ci/**'", "/images/search?term=r.example/ci/app", true),
+        ("'r.example/ci/**'", "/images/search?term=alpine", true),
+        ("'r.example/ci/**'", "/images/search?term=library/alpine", true),
+        ("'r.example/ci/**'", "/images/search?term=169.254.169.254/x", false),
+        ("'r.example/ci/**'", "/images/search?term=localhost/x", false),
+    ] {
+        let text = format!(
+            "version = 1\nmode = \"enforce\"\n[fallback]\nprofile = \"own\"\n[profile.own]\nimages = [{images}]\n\
+             [profile.own.reactions]\n\"image.not-allowed\" = \"deny\"\n"
+        );
+        let denied = denying(&judged(&policy(&text), 1000, "GET", &format!("/v1.41{target}"), ""));
+        assert_eq!(denied, if passes { &[][..] } else { &["image.not-allowed"] }, "{target}");
+    }
+}
+
+#[test]
 fn a_source_is_an_import_beside_a_name_too() {
     let policy = policy(
         "version = 1\nmode = \"enforce\"\n[fallback]\nprofile = \"own\"\n[profile.own]\n\
@@ -106,7 +126,8 @@ fn a_source_is_an_import_beside_a_name_too() {
     );
     for query in ["fromSrc=http://h/x.tar&repo=a", "fromSrc=-", "fromImage=a&tag=1&fromSrc=http://h/x.tar"] {
         let denied = denying(&judged(&policy, 1000, "POST", &format!("/v1.41/images/create?{query}"), ""));
-        assert_eq!(denied, ["image.load"], "{query}");
+        let is_fetched = query.starts_with("fromSrc=http");
+        assert_eq!(denied, if is_fetched { &["image.load", "build.remote"][..] } else { &["image.load"] }, "{query}");
     }
 }
 
