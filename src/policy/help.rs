@@ -272,8 +272,8 @@ pub const fn help(check: Check) -> Help {
             "Add address and port to `publish`: `127.0.0.1:8080`.",
         ),
         Check::NetworkNotAllowed => say(
-            "A network that is not in `networks`, or a network that is more than a bridge.",
-            "The container reaches what is on that network; macvlan and ipvlan sit on the host's own.",
+            "A network that is not in `networks`, or a new one that is more than a bridge, or has addresses that are not private.",
+            "The container reaches what is on that network; macvlan and ipvlan sit on the host's own, and a subnet of others' addresses takes the host's route to them.",
             "Add its name to `networks`.",
         ),
         Check::ResourcesUnlimited => say(

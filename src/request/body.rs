@@ -314,6 +314,8 @@ pub struct NetworkCreate<'a> {
     pub scope: Option<Text<'a>>,
     /// `IPAM.Driver`
     pub ipam_driver: Option<Text<'a>>,
+    /// `IPAM.Config[].Subnet`
+    pub subnets: Vec<Text<'a>>,
     /// `ConfigFrom.Network`
     pub config_from: Option<Text<'a>>,
 }

@@ -8,8 +8,10 @@ use crate::policy::mount::log_paths;
 use crate::policy::profile::ImageProof;
 use crate::request::{ContainerCreate, ContainerUpdate, ExecCreate, HostConfig, LogConfig, RestartPolicy, Text};
 
-/// Annotations by which a runtime is told to run something else, or to add devices.
-const RUNTIME_ANNOTATIONS: [&str; 5] = ["cdi.k8s.io/", "dev.gvisor.", "io.katacontainers.", "module.wasm.", "run.oci."];
+/// Annotations by which a runtime is told to run something else, to add devices, or what systemd is to do as root when the
+/// container's scope ends (`SuccessAction`, as in CVE-2024-3154).
+const RUNTIME_ANNOTATIONS: [&str; 6] =
+    ["cdi.k8s.io/", "dev.gvisor.", "io.katacontainers.", "module.wasm.", "org.systemd.property.", "run.oci."];
 
 /// Everything about a create, or about a container as the engine has it. `held` is its image, if the engine holds it.
 pub(super) fn create(found: &mut Found<'_>, create: &ContainerCreate<'_>, held: Option<&HeldImage>) {

@@ -1,6 +1,6 @@
 //! Networks a container joins and ports it opens on the host.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::Found;
 use crate::policy::Check;
@@ -49,6 +49,31 @@ pub(super) fn is_name(text: &str) -> bool {
     let is_of_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     let is_inside = |byte: u8| is_of_word(byte) || matches!(byte, b'-' | b'.' | b' ');
     text.bytes().next().is_some_and(is_of_word) && !text.ends_with(' ') && text.bytes().all(is_inside)
+}
+
+/// Address spaces that are nobody's on the Internet, with the bits that all of a space have alike. The last is for examples.
+const PRIVATE: [(IpAddr, u8); 5] = [
+    (IpAddr::V4(Ipv4Addr::new(10, 0, 0, 0)), 8),
+    (IpAddr::V4(Ipv4Addr::new(172, 16, 0, 0)), 12),
+    (IpAddr::V4(Ipv4Addr::new(192, 168, 0, 0)), 16),
+    (IpAddr::V6(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0)), 7),
+    (IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 0)), 32),
+];
+
+/// Whether a subnet lies in private address space. With any other the host's own route to it leads to a bridge: whoever has a
+/// container there answers in the place of a registry, a name server or whatever else has the address.
+pub(super) fn is_private(subnet: &str) -> bool {
+    let Some((address, bits)) = subnet.split_once('/') else { return false };
+    let (Ok(address), Ok(bits)) = (address.parse::<IpAddr>(), bits.parse::<u8>()) else { return false };
+    PRIVATE.iter().any(|(space, shared)| match (space, address) {
+        (IpAddr::V4(space), IpAddr::V4(address)) => {
+            bits >= *shared && (space.to_bits() ^ address.to_bits()).leading_zeros() >= u32::from(*shared)
+        }
+        (IpAddr::V6(space), IpAddr::V6(address)) => {
+            bits >= *shared && (space.to_bits() ^ address.to_bits()).leading_zeros() >= u32::from(*shared)
+        }
+        _other => false,
+    })
 }
 
 /// Judges a network by name.

@@ -151,6 +151,10 @@ fn network_create(found: &mut Found<'_>, create: &NetworkCreate<'_>) {
     }
     let ipam = create.ipam_driver.as_deref().unwrap_or_default();
     found.add_if(!matches!(ipam, "" | "default" | "null"), Check::NetworkNotAllowed, "IPAM.Driver", ipam);
+    for subnet in create.subnets.iter().filter(|subnet| !network::is_private(subnet)) {
+        let detail = format!("{subnet}: addresses of others, which this host would then look for in the container");
+        found.add(Check::NetworkNotAllowed, "IPAM.Config.Subnet", &detail);
+    }
     let from = create.config_from.as_deref().unwrap_or_default();
     found.add_if(!from.is_empty(), Check::NetworkNotAllowed, "ConfigFrom", from);
     let swarm = create.scope.as_deref() == Some("swarm");

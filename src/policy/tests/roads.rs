@@ -175,8 +175,10 @@ fn options_of_a_volume_are_no_place_to_read_a_password() {
 
 #[test]
 fn annotations_that_a_runtime_obeys_are_another_runtime() {
-    let body = host(r#"{"Annotations":{"run.oci.handler":"wasm"}}"#);
-    assert!(denying(&judged(&policy(REFERENCE), 1000, "POST", CREATE, &body)).contains(&"runtime.other"));
+    for annotation in [r#""run.oci.handler":"wasm""#, r#""org.systemd.property.SuccessAction":"'poweroff-force'""#] {
+        let body = host(&format!(r#"{{"Annotations":{{{annotation}}}}}"#));
+        assert!(denying(&judged(&policy(REFERENCE), 1000, "POST", CREATE, &body)).contains(&"runtime.other"));
+    }
     assert!(under("", "", &host(r#"{"Annotations":{"org.example.team":"a"}}"#)).is_empty());
 }
 

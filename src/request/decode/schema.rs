@@ -321,7 +321,8 @@ pub(super) const IPAM: &[Field] = &[("Driver", Line), ("Options", LINE_OPTIONS),
 
 pub(super) const CONFIG_FROM: &[Field] = &[("Network", Line)];
 
-const SUBNET: &[Field] = &[("Subnet", Text), ("IPRange", Text), ("Gateway", Text), ("AuxiliaryAddresses", OPTIONS)];
+pub(super) const SUBNET: &[Field] =
+    &[("Subnet", Text), ("IPRange", Text), ("Gateway", Text), ("AuxiliaryAddresses", OPTIONS)];
 
 pub(super) const NETWORK_CONNECT: &[Field] = &[("Container", Line), ("EndpointConfig", Struct(ENDPOINT))];
 

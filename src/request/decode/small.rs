@@ -7,7 +7,7 @@ use super::read::{flag, options, some_text, words};
 use super::schema;
 use super::walk::fields;
 use crate::request::{
-    CheckpointCreate, ContainerUpdate, ExecCreate, ExecStart, NetworkConnect, NetworkCreate, NetworkDisconnect,
+    CheckpointCreate, ContainerUpdate, ExecCreate, ExecStart, NetworkConnect, NetworkCreate, NetworkDisconnect, Text,
     VolumeCreate,
 };
 
@@ -100,8 +100,14 @@ pub(super) fn network_create<'a>(object: Value<'_, 'a>) -> NetworkCreate<'a> {
             "IPAM" if value.kind() == Kind::Null => network.ipam_driver = None,
             "ConfigFrom" if value.kind() == Kind::Null => network.config_from = None,
             "IPAM" => {
-                let driver = fields(value, schema::IPAM).filter(|(name, _)| *name == "Driver");
-                driver.for_each(|(_, value)| some_text(value, &mut network.ipam_driver));
+                for (name, value) in fields(value, schema::IPAM) {
+                    match name {
+                        "Driver" => some_text(value, &mut network.ipam_driver),
+                        // Of what comes twice all stay judged.
+                        "Config" => network.subnets.extend(value.elements().flat_map(subnets)),
+                        _harmless => {}
+                    }
+                }
             }
             "ConfigFrom" => {
                 fields(value, schema::CONFIG_FROM).for_each(|(_, value)| some_text(value, &mut network.config_from));
@@ -110,6 +116,11 @@ pub(super) fn network_create<'a>(object: Value<'_, 'a>) -> NetworkCreate<'a> {
         }
     }
     network
+}
+
+fn subnets<'a>(object: Value<'_, 'a>) -> Vec<Text<'a>> {
+    let named = fields(object, schema::SUBNET).filter(|(name, _)| *name == "Subnet");
+    named.filter_map(|(_, value)| value.text()).filter(|subnet| !subnet.is_empty()).collect()
 }
 
 pub(super) fn network_connect<'a>(object: Value<'_, 'a>) -> NetworkConnect<'a> {
