@@ -107,7 +107,12 @@ impl Desk {
 
     async fn converse(self, accepted: Accepted) {
         let visitor = match self.lookup.identify(&accepted.stream, accepted.remote).await {
-            Peer::Unix(peer) => Visitor::Socket(Arc::new(*peer)),
+            Peer::Unix(peer) if peer.is_on_host() => Visitor::Socket(Arc::new(*peer)),
+            // Root of a container may write to every socket of the host that somebody passes to it by descriptor.
+            Peer::Unix(peer) => {
+                let container = peer.container.map(|container| container.id);
+                return tracing::warn!(pid = peer.pid, container, "no admin is in a container, or may be: cut");
+            }
             Peer::Tcp(_) => Visitor::Loopback,
             Peer::Tls(_) => return,
         };

@@ -161,11 +161,20 @@ fn unread(raw: &raw::Profile, profile: &Profile, found: &mut Vec<Diagnostic>) {
     }
 }
 
-/// A root process in a container can leave a set-uid file in a folder the caller reaches.
+/// A root process in a container can leave a set-uid file in a folder the caller reaches, and takes from a socket there, even
+/// if it may only read the folder, a descriptor of the host's root that the caller passes.
 fn set_uid(raw: &raw::Profile, profile: &Profile, found: &mut Vec<Diagnostic>) {
-    let writable = raw.binds.iter().flatten().find(|bind| bind.access == raw::Access::Rw);
-    if let Some(bind) = writable.filter(|_| profile.reaction(Check::UserRoot) < Reaction::Approve) {
-        let text = "a root process in the container can leave a set-uid file here; set \"user.root\" = \"deny\", or trust who uses it";
-        found.push(warning(bind.path.span(), text));
+    if profile.reaction(Check::UserRoot) >= Reaction::Approve {
+        return;
+    }
+    let binds = || raw.binds.iter().flatten();
+    let writable = binds().find(|bind| bind.access == raw::Access::Rw);
+    let callers = || binds().find(|bind| ["{home}", "{user}"].iter().any(|own| bind.path.get_ref().contains(own)));
+    let left = writable.map(|bind| (bind, "can leave a set-uid file here"));
+    let passed = || callers().map(|bind| (bind, "can be passed a descriptor of / by a socket here"));
+    if let Some((bind, what)) = left.or_else(passed) {
+        let text =
+            format!("a root process in the container {what}; set \"user.root\" = \"deny\", or trust who uses it");
+        found.push(warning(bind.path.span(), &text));
     }
 }

@@ -22,6 +22,15 @@ match = [{ in-container = "registry.example.com/runner:*" }]
 profile = "restricted"
 "#;
 
+const CONFIG: &str = r#"
+[engine]
+address = "unix://{engine}"
+[listen.local]
+address = "unix://{dir}/docker.sock"
+[admin]
+address = "unix://{dir}/admin.sock"
+"#;
+
 /// This host's Python in a container.
 const PYTHON: &str = "-v /usr:/usr:ro -v /lib:/lib:ro -v /lib64:/lib64:ro";
 
@@ -101,6 +110,26 @@ gate.connect(f'/proc/self/fd/{door}')
 
     let callers = eventually("three records", || Some(callers(&gate)).filter(|callers| callers.len() == 3));
     assert_eq!(callers, ["runner", "runner", "fallback"]);
+}
+
+#[test]
+fn an_admin_is_in_no_container() {
+    let engine = Engine::shared();
+    let gate = Gate::start(engine.socket(), Options { config: Some(CONFIG), ..Options::default() });
+    // In a container of its own, root may write to a socket of mode 0600.
+    let ask = "
+import socket
+gate = socket.socket(socket.AF_UNIX)
+gate.connect('/admin')
+try:
+    gate.sendall(b'GET /health HTTP/1.1\\r\\nHost: tidewaiter\\r\\n\\r\\n')
+    said = gate.recv(4096)
+except (BrokenPipeError, ConnectionResetError): said = b''
+assert not said, said
+";
+    let admin = gate.dir().join("admin.sock");
+    run(&Docker::at(engine.socket()), &format!("{PYTHON} -v {}:/admin", admin.display()), "busybox:1.0", ask);
+    assert!(gate.log().contains("no admin is in a container"), "{}", gate.log());
 }
 
 /// Gives whoever comes to `shared/s` a descriptor of the gate's socket.

@@ -202,8 +202,8 @@ impl Identity {
                 let image = container.image.as_deref().and_then(|image| image_name(image, None));
                 image.map_or(Self::Nobody, Self::Container)
             }
-            (None, Some(uid)) => Self::Uid(uid),
-            (None, None) => Self::Nobody,
+            (None, Some(uid)) if !peer.unplaced => Self::Uid(uid),
+            (None, _) => Self::Nobody,
         }
     }
 
