@@ -30,7 +30,7 @@ use crate::listen::{self, AcceptTrouble, Accepted, BindError, Door, Refusal, Ref
 use crate::peer::{self, Certificate, Lookup, Peer};
 use crate::policy::An0693;
 use crate::proxy::{self, Client, Gate};
-use crate::runtime::{self, Hangup, Live, Termination, Watch};
+use crate::runtime::{self, Hangup, Live, Shares, Termination, Watch};
 use crate::sink::{Sinks, Target};
 use crate::store::{Approved, Launch, Store, StoreError};
 use crate::watch;
@@ -241,11 +241,13 @@ async fn keep(door: Door, gate: Arc<Gate>, lookup: Arc<Lookup>, drain: Watch, co
     let name: Arc<str> = Arc::from(door.name());
     let (refusals, refused) = listen::refusals();
     let told = tell_refused(gate.audit.clone(), name.to_string(), refused);
+    // Connections may idle for hours: whoever held all of them would lock everybody else out.
+    let shares = Shares::new(connections.div_ceil(2));
     let mut serve = {
         let drain = drain.clone();
         ServiceBuilder::new().concurrency_limit(connections).service_fn(move |accepted| {
             let (gate, lookup, door) = (Arc::clone(&gate), Arc::clone(&lookup), Arc::clone(&name));
-            serve(gate, lookup, door, accepted, refusals.clone(), drain.clone())
+            serve(gate, lookup, door, accepted, (refusals.clone(), Arc::clone(&shares)), drain.clone())
         })
     };
     let mut open = JoinSet::new();
@@ -302,7 +304,7 @@ async fn serve(
     lookup: Arc<Lookup>,
     door: Arc<str>,
     accepted: Accepted,
-    refusals: Refusals,
+    (refusals, shares): (Refusals, Arc<Shares>),
     drain: Watch,
 ) -> Result<(), std::convert::Infallible> {
     let remote = accepted.remote;
@@ -315,9 +317,22 @@ async fn serve(
         }
     };
     let mut peer = lookup.identify(&stream, remote).await;
+    let Some(_share) = shares.take(holder(&peer)) else {
+        tracing::debug!(%door, ?peer, "a caller holds half of the door's connections already: cut");
+        return Ok(());
+    };
     learn_image(&gate, &mut peer).await;
     proxy::serve(gate, Client { door, peer }, (stream, shown), drain).await;
     Ok(())
+}
+
+/// By whom connections are counted: ids of a container, or of nobody knows where, are not the host's.
+fn holder(peer: &Peer) -> String {
+    let (container, unplaced) = match peer {
+        Peer::Unix(peer) => (peer.container.as_ref().map_or("", |container| &container.id), peer.unplaced),
+        Peer::Tcp(_) | Peer::Tls(_) => ("", false),
+    };
+    format!("{} {container} {unplaced}", peer.caller())
 }
 
 /// Asks the engine for the image of the container the caller runs in, whether the policy speaks of such or not: the next one

@@ -1,6 +1,7 @@
 //! The door, on a real gate: who may come in, whose socket it is, what happens when the process runs out of descriptors, and
 //! how it closes.
 
+use std::io::Read;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -209,4 +210,21 @@ fn a_second_sigterm_cuts_what_is_open() {
 fn is_closed(journal: &Path) -> bool {
     let report = tidewaiter::audit::verify(&tidewaiter::audit::files(journal).unwrap(), None).unwrap();
     report.fault.is_none() && report.closed && report.open == 0
+}
+
+#[test]
+fn idle_connections_of_one_user_leave_room_for_others() {
+    let config = "[engine]\naddress = 'unix://{engine}'\n[listen.local]\naddress = 'unix://{dir}/docker.sock'\n\
+                  [limits]\nconnections = 6\n";
+    let gate = Gate::start(Engine::shared().socket(), Options { config: Some(config), ..Options::default() });
+    for (path, mode) in [(gate.dir(), 0o755), (&gate.socket(), 0o666)] {
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    let idle: Vec<UnixStream> = (0..6).map(|_| UnixStream::connect(gate.socket()).unwrap()).collect();
+    idle.iter().for_each(|stream| stream.set_nonblocking(true).unwrap());
+    let is_closed = |stream: &&UnixStream| Read::read(&mut &**stream, &mut [0; 1]).is_ok_and(|count| count == 0);
+    eventually("those beyond the half are closed", || (idle.iter().filter(is_closed).count() == 3).then_some(()));
+    let script = "setpriv --reuid=61001 --regid=61001 --clear-groups env HOME=/ docker version";
+    let said = Docker::at(&gate.socket()).script(script, &[]);
+    assert!(said.status.success(), "{said:#?}");
 }
