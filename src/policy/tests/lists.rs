@@ -138,6 +138,10 @@ fn an_entry_that_covers_sensitive_paths_is_warned_of() {
         assert!(said.iter().any(|said| said.contains("opens /")), "{pattern}: {said:?}");
     }
     for pattern in ["/srv/**", "/etc/localtime", "/etc", "{home}/**", "/home/{user}/src", "/var/lib/app-*"] {
-        assert_eq!(warned(pattern, ""), [""; 0], "{pattern}");
+        assert_eq!(warned(pattern, "\"user.root\" = \"deny\""), [""; 0], "{pattern}");
+    }
+    for pattern in ["{home}/**", "/home/{user}/src"] {
+        let said = warned(pattern, "");
+        assert!(said.iter().any(|said| said.contains("descriptor of /")), "{pattern}: {said:?}");
     }
 }
