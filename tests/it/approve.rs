@@ -9,17 +9,8 @@ use serde_json::Value;
 use super::support::docker::{Docker, Said, unique};
 use super::support::engine::Engine;
 use super::support::eventually;
-use super::support::gate::{Gate, Options};
+use super::support::gate::{Gate, Options, WITH_ADMIN};
 use super::support::raw::{Answer, ask};
-
-const CONFIG: &str = r#"
-[engine]
-address = "unix://{engine}"
-[listen.local]
-address = "unix://{dir}/docker.sock"
-[admin]
-address = "unix://{dir}/admin.sock"
-"#;
 
 const POLICY: &str = r#"
 version = 1
@@ -52,7 +43,7 @@ impl Site {
     }
 
     fn with(engine: &Engine, policy: &str) -> Self {
-        let options = Options { config: Some(CONFIG), policy: Some(policy), ..Options::default() };
+        let options = Options { config: Some(WITH_ADMIN), policy: Some(policy), ..Options::default() };
         let gate = Gate::start(engine.socket(), options);
         let docker = Docker::at(&gate.socket());
         Self { gate, docker }

@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use super::support::docker::{Docker, unique};
 use super::support::engine::Engine;
 use super::support::eventually;
-use super::support::gate::{Gate, Options};
+use super::support::gate::{Gate, Options, WITH_ADMIN};
 
 const POLICY: &str = r#"
 version = 1
@@ -20,15 +20,6 @@ profile = "privileged"
 match = [{ in-container = "registry.example.com/runner:*" }]
 [fallback]
 profile = "restricted"
-"#;
-
-const CONFIG: &str = r#"
-[engine]
-address = "unix://{engine}"
-[listen.local]
-address = "unix://{dir}/docker.sock"
-[admin]
-address = "unix://{dir}/admin.sock"
 "#;
 
 /// This host's Python in a container.
@@ -115,7 +106,7 @@ gate.connect(f'/proc/self/fd/{door}')
 #[test]
 fn an_admin_is_in_no_container() {
     let engine = Engine::shared();
-    let gate = Gate::start(engine.socket(), Options { config: Some(CONFIG), ..Options::default() });
+    let gate = Gate::start(engine.socket(), Options { config: Some(WITH_ADMIN), ..Options::default() });
     // In a container of its own, root may write to a socket of mode 0600.
     let ask = "
 import socket

@@ -10,25 +10,16 @@ use serde_json::Value;
 use super::support::docker::Docker;
 use super::support::engine::Engine;
 use super::support::eventually;
-use super::support::gate::{Gate, Options};
+use super::support::gate::{Gate, Options, WITH_ADMIN};
 use super::support::raw::{Answer, Wire, ask};
 use super::support::receiver::{Receiver, Way};
-
-const CONFIG: &str = r#"
-[engine]
-address = "unix://{engine}"
-[listen.local]
-address = "unix://{dir}/docker.sock"
-[admin]
-address = "unix://{dir}/admin.sock"
-"#;
 
 /// Calls in all; threads that make them.
 const CALLS: usize = 10_000;
 const THREADS: usize = 4;
 
 fn gate(engine: &Engine) -> Gate {
-    Gate::start(engine.socket(), Options { config: Some(CONFIG), mode: Some("enforce"), ..Options::default() })
+    Gate::start(engine.socket(), Options { config: Some(WITH_ADMIN), mode: Some("enforce"), ..Options::default() })
 }
 
 fn get(gate: &Gate, path: &str) -> Answer {
@@ -160,7 +151,7 @@ fn health_says_which_policy_is_in_force() {
 fn a_sink_that_takes_nothing_falls_behind_and_comes_up_again() {
     let engine = Engine::shared();
     let mut receiver = Receiver::rsyslog(Way::Tcp);
-    let config = format!("{CONFIG}{}", receiver.sink(""));
+    let config = format!("{WITH_ADMIN}{}", receiver.sink(""));
     let options = Options { config: Some(&config), mode: Some("monitor"), ..Options::default() };
     let gate = Gate::start(engine.socket(), options);
     let sink = || {
@@ -203,7 +194,7 @@ fn events_of_the_kernel_are_counted_and_what_containers_hide_in_a_crowd_too() {
 #[test]
 fn a_sensor_that_nobody_wants_is_not_missed() {
     let engine = Engine::shared();
-    let config = format!("{CONFIG}[watch]\nsensor = 'off'\n");
+    let config = format!("{WITH_ADMIN}[watch]\nsensor = 'off'\n");
     let options = Options { config: Some(&config), mode: Some("monitor"), ..Options::default() };
     let gate = Gate::start(engine.socket(), options);
     assert!(!get(&gate, "/metrics").text().contains("tidewaiter_sensor_up"));

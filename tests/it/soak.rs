@@ -10,19 +10,11 @@ use tokio::time::Instant;
 use super::support::docker::{Docker, unique};
 use super::support::engine::Engine;
 use super::support::eventually;
-use super::support::gate::{Gate, Options};
+use super::support::gate::{Gate, Options, WITH_ADMIN};
 use super::support::raw::{Wire, ask};
 
-const CONFIG: &str = r#"
-[engine]
-address = "unix://{engine}"
-[listen.local]
-address = "unix://{dir}/docker.sock"
-[admin]
-address = "unix://{dir}/admin.sock"
-[audit]
-rotate = { size = "8MiB", keep = 3 }
-"#;
+/// Files change often enough to be part of it.
+const ROTATE: &str = "[audit]\nrotate = { size = \"8MiB\", keep = 3 }\n";
 
 /// How long, in minutes, unless `TIDEWAITER_SOAK_MINUTES` says otherwise.
 const MINUTES: u64 = 10;
@@ -132,7 +124,8 @@ fn round(gate: &Gate) {
 fn what_goes_on_for_long_leaves_nothing_behind() {
     let minutes = std::env::var("TIDEWAITER_SOAK_MINUTES").map_or(MINUTES, |text| text.parse().expect("a number"));
     let engine = Engine::own();
-    let options = Options { config: Some(CONFIG), mode: Some("enforce"), ..Options::default() };
+    let config = format!("{WITH_ADMIN}{ROTATE}");
+    let options = Options { config: Some(&config), mode: Some("enforce"), ..Options::default() };
     let mut gate = Gate::start(engine.socket(), options);
     println!("at start: {:?}", Held::by(&gate));
     let (begun, mut held) = (Instant::now(), Vec::new());

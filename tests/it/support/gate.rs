@@ -11,6 +11,16 @@ use tempfile::TempDir;
 
 use super::eventually;
 
+/// The daemon's file of a gate with an admin socket; more may be put behind it.
+pub(crate) const WITH_ADMIN: &str = r#"
+[engine]
+address = "unix://{engine}"
+[listen.local]
+address = "unix://{dir}/docker.sock"
+[admin]
+address = "unix://{dir}/admin.sock"
+"#;
+
 /// How a gate is started. `Options::default()` is what no option at all gives.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Options<'a> {
