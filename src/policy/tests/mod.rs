@@ -317,19 +317,6 @@ id = "x"
 }
 
 #[test]
-fn a_home_that_root_may_only_read_is_warned_of_too() {
-    let text = |user: &str| {
-        format!(
-            "version = 1\nmode = \"enforce\"\n[fallback]\nprofile = \"own\"\n[profile.own]\n\
-             binds = [{{ path = \"{{home}}/**\", access = \"ro\" }}]\n\
-             [profile.own.reactions]\n\"user.root\" = \"{user}\"\n"
-        )
-    };
-    let warns = |user: &str| mistakes(&text(user)).iter().any(|said| said.contains("descriptor of /"));
-    assert!(warns("allow") && !warns("deny"));
-}
-
-#[test]
 fn the_starter_policy_is_read() {
     assert_eq!(mistakes(include_str!("../../../conf/policy.toml")), [""; 0]);
 }
