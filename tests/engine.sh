@@ -28,7 +28,7 @@ as_root() {
 missing_packages() {
     local need
     for need in dockerd=docker.io busybox=busybox-static docker-compose=docker-compose docker-registry=docker-registry \
-        python3=python3-minimal ip=iproute2 setsid=util-linux systemctl=systemd rsyslogd=rsyslog cc=build-essential \
+        /usr/bin/python3=python3-minimal ip=iproute2 setsid=util-linux systemctl=systemd rsyslogd=rsyslog cc=build-essential \
         clang=clang; do
         command -v "${need%%=*}" >/dev/null || echo "${need#*=}"
     done
