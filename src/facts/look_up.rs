@@ -102,13 +102,16 @@ impl LookUp {
     /// # Errors
     /// If the engine cannot be asked.
     pub async fn image_of_caller(&self, id: &str, doors: &[String]) -> Result<Option<String>, InspectError> {
+        if !self.paths_are_here {
+            return Ok(None);
+        }
         let path = inspect_path("containers", id);
         let Some(container) = self.inspect.get::<answers::Container>(&path).await? else { return Ok(None) };
         let binds = container.mounts.iter().filter(|mount| mount.kind == "bind");
         let sources: Vec<String> = binds.map(|mount| policy::clean_path(&mount.source)).collect();
         let real = follow(sources.clone()).await.unwrap_or_default().into_iter().map(|path| path.real);
         let shows = |source: String| doors.iter().any(|door| policy::holds_path(&source, &policy::clean_path(door)));
-        let was_given = self.paths_are_here && sources.into_iter().chain(real).any(shows);
+        let was_given = sources.into_iter().chain(real).any(shows);
         Ok(container.image_reference().filter(|_| was_given))
     }
 
