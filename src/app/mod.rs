@@ -30,7 +30,7 @@ use crate::listen::{self, AcceptTrouble, Accepted, BindError, Door, Refusal, Ref
 use crate::peer::{self, Certificate, Lookup, Peer};
 use crate::policy::An0693;
 use crate::proxy::{self, Client, Gate};
-use crate::runtime::{self, Hangup, Live, Shares, Termination, Watch};
+use crate::runtime::{self, Full, Hangup, Live, Shares, Termination, Watch};
 use crate::sink::{Sinks, Target};
 use crate::store::{Approved, Launch, Store, StoreError};
 use crate::watch;
@@ -317,13 +317,25 @@ async fn serve(
         }
     };
     let mut peer = lookup.identify(&stream, remote).await;
-    let Some(_share) = shares.take(holder(&peer)) else {
-        tracing::debug!(%door, ?peer, "a caller holds half of the door's connections already: cut");
-        return Ok(());
+    let _share = match shares.take(holder(&peer)) {
+        Ok(share) => share,
+        Err(full) => {
+            tell_full(&gate.audit, &door, &peer, full).await;
+            return Ok(());
+        }
     };
     learn_image(&gate, &mut peer).await;
     proxy::serve(gate, Client { door, peer }, (stream, shown), drain).await;
     Ok(())
+}
+
+/// Says that a caller's connections are cut, once until he has let go of all.
+async fn tell_full(audit: &Audit, door: &str, peer: &Peer, full: Full) {
+    if full.first {
+        let error = format!("{} holds half of the door's connections: more of its are cut", peer.caller());
+        tracing::warn!(door, error, "a caller holds too much");
+        audit.lifecycle(LifecycleEvent::Accept { door: door.to_owned(), error: Some(error), count: 1 }).await;
+    }
 }
 
 /// By whom connections are counted: ids of a container, or of nobody knows where, are not the host's.

@@ -27,11 +27,12 @@ pub enum LifecycleEvent {
         /// Where it listens.
         address: String,
     },
-    /// A door cannot take connections, or takes them again (`error` is `None`).
+    /// A door cannot take connections, or takes them again (`error` is `None`); or takes no more of one caller, who holds his
+    /// share.
     Accept {
         /// Name of the door.
         door: String,
-        /// What the kernel said.
+        /// What the kernel said, or who holds his share.
         error: Option<String>,
         /// How often in a row.
         count: u64,

@@ -14,7 +14,7 @@ mod watch;
 pub use descriptors::raise_limit;
 pub use drain::{Trigger, Watch, channel};
 pub use live::Live;
-pub use shares::Shares;
+pub use shares::{Full, Shares};
 pub use signals::{Hangup, Process, Termination};
 pub use stream::Stream;
 pub use watch::Files;

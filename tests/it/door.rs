@@ -224,7 +224,11 @@ fn idle_connections_of_one_user_leave_room_for_others() {
     idle.iter().for_each(|stream| stream.set_nonblocking(true).unwrap());
     let is_closed = |stream: &&UnixStream| Read::read(&mut &**stream, &mut [0; 1]).is_ok_and(|count| count == 0);
     eventually("those beyond the half are closed", || (idle.iter().filter(is_closed).count() == 3).then_some(()));
+    let told =
+        eventually("it is told", || lifecycle(&gate.records(), "accept").first().map(|record| (*record).clone()));
+    assert!(told["error"].as_str().unwrap().starts_with("uid:0 holds half"), "{told}");
     let script = "setpriv --reuid=61001 --regid=61001 --clear-groups env HOME=/ docker version";
     let said = Docker::at(&gate.socket()).script(script, &[]);
     assert!(said.status.success(), "{said:#?}");
+    assert_eq!(lifecycle(&gate.records(), "accept").len(), 1, "once, however many were cut");
 }
