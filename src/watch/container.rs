@@ -13,8 +13,11 @@ use super::fact::{Class, Fact, Happened, Made, maybe_stamp};
 use super::launch::Launch;
 use super::tell::{Odd, Told};
 
-/// A first process runs before the engine says that it started: actions this much earlier belong to the start.
-const EARLY: SignedDuration = SignedDuration::from_millis(500);
+/// A first process runs before the engine says that it started, on a loaded host long before: actions since the end before it
+/// belong to a start, if they are not older than this.
+const EARLY: SignedDuration = SignedDuration::from_secs(30);
+/// Where that end was not told, only so much belongs to the later start.
+const UNTOLD_END: SignedDuration = SignedDuration::from_millis(500);
 /// Two starts so close together, without an end between them, are one: found by asking the engine, and told by its event.
 const SAME: SignedDuration = SignedDuration::from_secs(5);
 /// What explains a process is kept this much longer than the process.
@@ -139,11 +142,12 @@ impl Container {
             let next = starts.get(at + 1).copied();
             let died = ends.iter().copied().find(|end| end > start && next.is_none_or(|next| *end < next));
             // Its death was not told: it was over when the next began.
-            let over = died.or(next.map(|next| next.saturating_sub(EARLY).unwrap_or(next).max(*start)));
+            let over = died.or(next.map(|next| next.saturating_sub(UNTOLD_END).unwrap_or(next).max(*start)));
             let until = start.saturating_add(window).unwrap_or(Timestamp::MAX);
             let until = over.map_or(until, |over| until.min(over));
             let last = if next.is_none() && over.is_some() { later(until, SETTLE) } else { until };
-            let early = start.saturating_sub(EARLY).unwrap_or(*start).max(from);
+            let ended = ends.iter().rfind(|end| *end <= start).copied();
+            let early = start.saturating_sub(EARLY).unwrap_or(*start).max(ended.unwrap_or(from));
             let asked_from = at.checked_sub(1).and_then(|before| starts.get(before)).copied().or(self.last);
             let belongs = |fact: &&Fact| {
                 if fact.what.start_asked().is_some() {

@@ -199,6 +199,28 @@ fn a_start_that_was_found_before_its_event_came_is_one_start() {
 }
 
 #[test]
+fn a_first_process_long_before_its_start_is_told_belongs_to_that_start() {
+    // A loaded engine: seconds from what it ran to what it says. Before that it had died, which took it as long.
+    let mut inputs = usual();
+    inputs.truncate(15);
+    inputs.extend([
+        ran(4000, 60, false, "/bin/last"),
+        fact(5000, Happened::Died { code: Some(1) }),
+        entered(5300, 80),
+        ran(5310, 80, true, "/bin/first"),
+        fact(12_000, Happened::Started),
+        fact(20_000, Happened::Died { code: Some(1) }),
+        fact(20_005, Happened::Destroyed),
+    ]);
+    let tellings = told_at_the_end(inputs);
+    let said = last(&tellings, "launch").members["timeline"].to_string();
+    assert!(said.contains("/bin/first") && !said.contains("/bin/last"), "{said}");
+    let before = tellings.iter().find(|telling| (telling.kind, telling.event) == ("launch", "closed")).unwrap();
+    let said = before.members["timeline"].to_string();
+    assert!(said.contains("/bin/last") && !said.contains("/bin/first"), "{said}");
+}
+
+#[test]
 fn what_is_no_risk_is_no_finding() {
     let mut inputs = usual();
     let In::Record(create) = &mut inputs[0] else { panic!() };
