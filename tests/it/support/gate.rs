@@ -21,6 +21,9 @@ address = "unix://{dir}/docker.sock"
 address = "unix://{dir}/admin.sock"
 "#;
 
+/// Records that a failed test shows.
+const TOLD: usize = 40;
+
 /// How a gate is started. `Options::default()` is what no option at all gives.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Options<'a> {
@@ -128,6 +131,15 @@ impl Gate {
         String::from_utf8_lossy(&std::fs::read(self.dir.path().join("log")).unwrap()).into_owned()
     }
 
+    /// The last launches, findings and other records that are no calls, for whoever looks why a test failed.
+    fn told(&self) -> String {
+        let journal =
+            find(self.dir.path(), "journal.jsonl").and_then(|path| std::fs::read(path).ok()).unwrap_or_default();
+        let text = String::from_utf8_lossy(&journal);
+        let told: Vec<&str> = text.lines().filter(|line| !line.contains(r#""kind":"call""#)).collect();
+        told.get(told.len().saturating_sub(TOLD)..).unwrap_or_default().join("\n")
+    }
+
     /// Asks it to end (SIGTERM) and waits for that.
     pub(crate) fn terminate(&mut self) -> ExitStatus {
         kill(self.pid(), Signal::SIGTERM).unwrap();
@@ -174,6 +186,7 @@ impl Drop for Gate {
         self.child.wait().ok();
         if std::thread::panicking() {
             println!("--- the log of the gate ---\n{}", self.log());
+            println!("--- what it recorded last beside calls ---\n{}", self.told());
         }
     }
 }
